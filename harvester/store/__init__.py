@@ -1,0 +1,1 @@
+"""The database: tables, the one way to remember, the plan, and what can be asked."""

@@ -1,0 +1,101 @@
+"""What a listing no longer holds: unlocks need two proofs, other things are marked at once.
+
+One complete listing that lacks an unlock makes it a suspect; a second one, by another poll
+and late enough, closes its row at the second one's instant. Any sighting clears it.
+"""
+
+from collections.abc import Collection, Iterable
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, Connection, select
+
+from harvester.store import history, schema
+from harvester.store.entities import chunks
+from harvester.store.rows import Batch, Changes, Gone, Listing
+
+unlocks, suspects = schema.unlocks, schema.unlock_absences
+
+
+def settle(conn: Connection, listing: Listing, *, at: datetime, spacing: timedelta) -> Changes:
+    """Judge who is missing from a complete listing, at least `spacing` after the first proof."""
+    missing = _missing(conn, listing)
+    suspected = _suspected(conn, listing)
+    _clear(conn, listing, suspected.keys() - missing)
+    proven = [own for own in missing & suspected.keys() if suspected[own] + spacing <= at]
+    _suspect(conn, listing, missing - suspected.keys(), at)
+    keys = [{**listing.within, listing.column: own} for own in sorted(proven)]
+    changes = history.close(conn, unlocks, keys, at=at)
+    _clear(conn, listing, proven)
+    return changes
+
+
+def sighted(conn: Connection, batch: Batch) -> None:
+    """Clear the suspicion about every unlock that a batch tells of."""
+    if batch.table is not unlocks:
+        return
+    scope = [suspects.c[name] == value for name, value in batch.within.items()]
+    for suspect in conn.execute(select(suspects).where(*scope)).all():
+        if _tells_of(batch, {"achievement_id": suspect.achievement_id, "user_id": suspect.user_id}):
+            conn.execute(suspects.delete().where(*scope, *_same(suspect)))
+
+
+def _tells_of(batch: Batch, key: dict[str, int]) -> bool:
+    return any(
+        all({**batch.within, **row}[name] == own for name, own in key.items()) for row in batch.rows
+    )
+
+
+def _same(suspect: object) -> list[ColumnElement[bool]]:
+    names = ("achievement_id", "user_id")
+    return [suspects.c[name] == getattr(suspect, name) for name in names]
+
+
+def _missing(conn: Connection, listing: Listing) -> set[int]:
+    """Find who holds a current row but was not in the listing, of those it could have held."""
+    column = unlocks.c[listing.column]
+    scope = [unlocks.c[name] == value for name, value in listing.within.items()]
+    held: set[int] = set()
+    for among in _narrowed(column, listing):
+        held.update(
+            conn.scalars(select(column).where(unlocks.c.valid_to.is_(None), *scope, *among))
+        )
+    return held - set(listing.seen)
+
+
+def _narrowed(column: ColumnElement[int], listing: Listing) -> Iterable[list[ColumnElement[bool]]]:
+    if listing.among is None:
+        return [[]]
+    return [[column.in_(chunk)] for chunk in chunks(sorted(listing.among))]
+
+
+def _suspected(conn: Connection, listing: Listing) -> dict[int, datetime]:
+    scope = [suspects.c[name] == value for name, value in listing.within.items()]
+    query = select(suspects.c[listing.column], suspects.c.missed_at).where(*scope)
+    found = {row[0]: row[1] for row in conn.execute(query)}
+    return {own: at for own, at in found.items() if listing.among is None or own in listing.among}
+
+
+def _clear(conn: Connection, listing: Listing, owns: Collection[int]) -> None:
+    scope = [suspects.c[name] == value for name, value in listing.within.items()]
+    for chunk in chunks(sorted(owns)):
+        conn.execute(suspects.delete().where(*scope, suspects.c[listing.column].in_(chunk)))
+
+
+def _suspect(conn: Connection, listing: Listing, owns: Collection[int], at: datetime) -> None:
+    rows = [{**listing.within, listing.column: own, "missed_at": at} for own in sorted(owns)]
+    if rows:
+        conn.execute(suspects.insert(), rows)
+
+
+def mark_gone(conn: Connection, gone: Gone, *, at: datetime) -> Changes:
+    """Mark entities that a complete listing no longer holds; a gone ticket's state ends."""
+    entity = gone.table
+    scope = [entity.c[name] == value for name, value in gone.within.items()]
+    there = select(entity.c.id).where(entity.c.gone_at.is_(None), *scope)
+    lost = sorted(set(conn.scalars(there)) - set(gone.seen))
+    for chunk in chunks(lost):
+        conn.execute(entity.update().where(entity.c.id.in_(chunk)).values(gone_at=at))
+    if entity is schema.tickets:
+        keys = [{"ticket_id": own} for own in lost]
+        return history.close(conn, schema.ticket_states, keys, at=at)
+    return Changes(closed=len(lost))

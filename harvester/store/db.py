@@ -1,0 +1,110 @@
+"""Connections: how this program opens SQLite and PostgreSQL, for writing and for reading.
+
+SQLite: WAL so that readers never wait for the writer, foreign keys on, a busy timeout, and
+`BEGIN IMMEDIATE` for writers, which takes the write lock at once instead of failing in the
+middle. PostgreSQL: sessions in UTC. Readers cannot write: the database itself refuses.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, event, exc, make_url
+
+from harvester.errors import DatabaseUnfit
+
+BUSY_TIMEOUT_MS = 30_000
+
+
+def connect(url: str, *, is_read_only: bool = False) -> Engine:
+    """Open a database. The engine does not connect before it is used."""
+    if make_url(url).get_backend_name() == "sqlite":
+        return _sqlite(url, is_read_only=is_read_only)
+    return _postgresql(url, is_read_only=is_read_only)
+
+
+def path_of(url: str) -> str | None:
+    """Tell the file of an SQLite database; None for others."""
+    parsed = make_url(url)
+    return parsed.database if parsed.get_backend_name() == "sqlite" else None
+
+
+def _sqlite(url: str, *, is_read_only: bool) -> Engine:
+    path = path_of(url)
+    if is_read_only:
+        url = f"sqlite:///file:{_quoted(path or '')}?mode=ro&uri=true"
+    engine = create_engine(
+        url, hide_parameters=True, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000}
+    )
+    event.listen(engine, "connect", _prepare_reader if is_read_only else _prepare_writer)
+    event.listen(engine, "begin", _begin if is_read_only else _begin_immediate)
+    return engine
+
+
+def _quoted(path: str) -> str:
+    """Escape what would end the path part of an SQLite URI."""
+    return path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+
+
+def _prepare_writer(dbapi: sqlite3.Connection, _record: object) -> None:
+    dbapi.isolation_level = None  # transactions begin where we say so
+    dbapi.execute("PRAGMA journal_mode = WAL")
+    dbapi.execute("PRAGMA synchronous = NORMAL")
+    dbapi.execute("PRAGMA foreign_keys = ON")
+
+
+def _prepare_reader(dbapi: sqlite3.Connection, _record: object) -> None:
+    dbapi.isolation_level = None
+    dbapi.execute("PRAGMA query_only = ON")
+
+
+def _begin(conn: Any) -> None:  # noqa: ANN401 - SQLAlchemy's event signature
+    conn.exec_driver_sql("BEGIN")
+
+
+def _begin_immediate(conn: Any) -> None:  # noqa: ANN401 - SQLAlchemy's event signature
+    conn.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _postgresql(url: str, *, is_read_only: bool) -> Engine:
+    options = "-c timezone=UTC" + (" -c default_transaction_read_only=on" * is_read_only)
+    return create_engine(
+        url,
+        hide_parameters=True,
+        pool_pre_ping=True,
+        connect_args={"options": options, "connect_timeout": 10},
+    )
+
+
+@contextmanager
+def told_plainly() -> Iterator[None]:
+    """Turn a database's own trouble into one line that says what to do (exit 7)."""
+    try:
+        yield
+    except exc.OperationalError as error:
+        raise DatabaseUnfit(f"the database cannot be used: {_reason(error)}") from None
+    except exc.DatabaseError as error:
+        if isinstance(error.orig, sqlite3.DatabaseError) and _is_damage(error.orig):
+            raise DatabaseUnfit(f"the database is damaged: {_reason(error)}") from None
+        raise
+
+
+def _is_damage(error: sqlite3.DatabaseError) -> bool:
+    return error.sqlite_errorname in {"SQLITE_CORRUPT", "SQLITE_NOTADB"}
+
+
+def _reason(error: exc.DBAPIError) -> str:
+    """Take the first line of the driver's words and add what usually mends it."""
+    words = (str(error.orig).splitlines() or ["no reason given"])[0]
+    remedies = {
+        "unable to open": "check that the folder of database.url exists and can be written",
+        "readonly": "check who owns the file and its folder",
+        "is full": "free some space and start again; nothing that was stored is lost",
+        "locked": "another program has it open for writing; close that and try again",
+        "malformed": "restore a backup; `harvester db check` tells more",
+        "not a database": "database.url points at a file of another kind",
+        "connection": "check that the server runs and that database.url is right",
+    }
+    hint = next((remedy for sign, remedy in remedies.items() if sign in words), None)
+    return f"{words} ({hint})" if hint else words

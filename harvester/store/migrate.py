@@ -1,0 +1,136 @@
+"""The schema's own history: create, upgrade after a backup, and tell what is wrong."""
+
+import sqlite3
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, inspect
+
+from harvester.errors import DatabaseUnfit
+from harvester.store.db import path_of
+
+APPLICATION_ID = 0x52414856  # "RAHV" in the SQLite header: what `file` can look at
+
+
+def scripts() -> Path:
+    """Find the migrations: inside an installed wheel, beside the package in a checkout."""
+    package = Path(__file__).parents[1]
+    inside = package / "migrations"
+    return inside if inside.is_dir() else package.parent / "migrations"
+
+
+def _config(conn: Connection | None = None) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(scripts()).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = conn
+    return config
+
+
+def head() -> str:
+    """Tell the newest revision this program knows."""
+    revision = ScriptDirectory.from_config(_config()).get_current_head()
+    assert revision is not None  # noqa: S101 - a build without migrations is a bug
+    return revision
+
+
+def current(conn: Connection) -> str | None:
+    """Tell the revision of a database; None where it was never set up."""
+    return MigrationContext.configure(conn).get_current_revision()
+
+
+def state(conn: Connection) -> str:
+    """Sort a database into "empty", "current", "older", "newer" or "foreign"."""
+    revision = current(conn)
+    if revision is None:
+        return "foreign" if inspect(conn).get_table_names() else "empty"
+    if revision == head():
+        return "current"
+    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+    return "older" if revision in known else "newer"
+
+
+def require_current(conn: Connection) -> None:
+    """Raise `DatabaseUnfit` unless the schema is the one this program works with."""
+    advice = {
+        "empty": "the database has no tables yet: run `harvester fetch` or `harvester db upgrade`",
+        "older": "the database is of an older version: run `harvester db upgrade`",
+        "newer": "the database was made by a newer ra-harvester: upgrade the program",
+        "foreign": "the database holds tables that are not ours: use one of its own",
+    }
+    found = state(conn)
+    if found != "current":
+        raise DatabaseUnfit(advice[found])
+
+
+def upgrade(engine: Engine, *, now: datetime) -> Path | None:
+    """Bring a database to the newest schema; tell the backup made beside an older one.
+
+    Raises `DatabaseUnfit` where the database is newer than the program or not ours.
+    """
+    with engine.connect() as conn:
+        found = state(conn)
+        revision = current(conn)
+    if found in {"newer", "foreign"}:
+        with engine.connect() as conn:
+            require_current(conn)
+    backup = _backup(engine, f"before-{head()}-from-{revision}", now) if found == "older" else None
+    if found != "current":
+        run(engine, "head")
+    return backup
+
+
+def run(engine: Engine, revision: str) -> None:
+    """Walk the migrations up or down to a revision.
+
+    SQLite rebuilds tables, which foreign keys would forbid: they are off meanwhile and
+    looked at afterwards.
+    """
+    with engine.connect() as conn:
+        is_sqlite = conn.dialect.name == "sqlite"
+        if is_sqlite:
+            _pragma(conn, "foreign_keys = OFF")
+        with conn.begin():
+            step = command.downgrade if _is_down(conn, revision) else command.upgrade
+            step(_config(conn), revision)
+            _check_references(conn)
+        if is_sqlite:
+            _pragma(conn, f"application_id = {APPLICATION_ID}")
+            _pragma(conn, "foreign_keys = ON")
+            conn.rollback()
+
+
+def _is_down(conn: Connection, revision: str) -> bool:
+    return revision in {"base", "-1"} and current(conn) is not None
+
+
+def _pragma(conn: Connection, words: str) -> None:
+    """Set a pragma outside any transaction, where alone some of them work."""
+    driver = conn.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)  # noqa: S101 - the caller looked
+    driver.execute(f"PRAGMA {words}")
+
+
+def _check_references(conn: Connection) -> None:
+    if conn.dialect.name == "sqlite":
+        broken = conn.exec_driver_sql("PRAGMA foreign_key_check").all()
+        if broken:
+            raise DatabaseUnfit(
+                f"the migration would leave {len(broken)} rows without their parent"
+            )
+
+
+def _backup(engine: Engine, label: str, now: datetime) -> Path | None:
+    """Copy an SQLite database beside itself, as one consistent file."""
+    path = path_of(str(engine.url))
+    if path is None:
+        return None
+    target = Path(f"{path}.{label}-{now:%Y%m%dT%H%M%SZ}.bak")
+    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(target)) as copy:
+        source.backup(copy)
+    return target

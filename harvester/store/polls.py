@@ -1,0 +1,207 @@
+"""The plan as data: one row per job and target, with when it is due and how it went."""
+
+import json
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, fields
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, RowMapping, func, or_, select
+
+from harvester.store import schema
+
+polls = schema.polls
+ROUTINE, MOVED, SWEEP, BACKFILL = range(4)  # what is asked first when several are due
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One poll that the watchlist asks for."""
+
+    job: str
+    target: str
+    schedule: str
+    interval_seconds: int
+    game_id: int | None = None
+    achievement_id: int | None = None
+    asked_as: str | None = None
+    priority: int = ROUTINE
+
+
+@dataclass(frozen=True)
+class Poll:
+    """A row of `polls`: one job and target, with its plan and its memory."""
+
+    id: int
+    job: str
+    target: str
+    game_id: int | None
+    achievement_id: int | None
+    asked_as: str | None
+    user_id: int | None
+    watched_from: datetime
+    watched_to: datetime | None
+    priority: int
+    schedule: str
+    interval_seconds: int
+    due_at: datetime
+    last_attempt_at: datetime | None
+    last_ok_at: datetime | None
+    listed_at: datetime | None
+    token: str | None
+    failures: int
+    last_outcome: str | None
+    last_error: str | None
+    gone_at: datetime | None
+    cursor: str | None
+    fetch_id: int | None
+
+    @property
+    def memory(self) -> Any:  # noqa: ANN401 - opaque JSON of the endpoint
+        """The cursor, decoded: what the endpoint asked to be handed back."""
+        return json.loads(self.cursor) if self.cursor else None
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which polls a round is about; empty means all."""
+
+    jobs: Collection[str] = field(default_factory=tuple)
+    games: Collection[int] = field(default_factory=tuple)
+    users: Collection[str] = field(default_factory=tuple)
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """Express the selection, and that the target is still watched, in SQL."""
+        chosen: list[ColumnElement[bool]] = [polls.c.watched_to.is_(None)]
+        if self.jobs:
+            chosen.append(polls.c.job.in_(self.jobs))
+        if self.games:
+            chosen.append(polls.c.game_id.in_(self.games))
+        if self.users:
+            chosen.append(_is_about(self.users))
+        return chosen
+
+
+def _is_about(users: Collection[str]) -> ColumnElement[bool]:
+    """Match polls by the watchlist's spelling of a user, or by any name he bore."""
+    folded = [user.lower() for user in users]
+    bearers = select(schema.user_names.c.user_id).where(schema.user_names.c.name.in_(users))
+    return or_(func.lower(polls.c.asked_as).in_(folded), polls.c.user_id.in_(bearers))
+
+
+def plan(
+    conn: Connection,
+    wanted: Iterable[Wanted],
+    *,
+    at: datetime,
+    within: ColumnElement[bool] | None = None,
+) -> None:
+    """Make the plan follow the watchlist: new targets are due at once, left ones rest.
+
+    `within` limits what may be put to rest, where only a part of the watchlist is planned.
+    """
+    held = {(row.job, row.target): row for row in _all(conn, within)}
+    asked = {(poll.job, poll.target): poll for poll in wanted}
+    _add(conn, [poll for key, poll in asked.items() if key not in held], at)
+    for key, row in held.items():
+        if key not in asked:
+            _rest(conn, row, at)
+        else:
+            _follow(conn, row, asked[key], at)
+
+
+def _all(conn: Connection, within: ColumnElement[bool] | None) -> list[Poll]:
+    query = select(polls) if within is None else select(polls).where(within)
+    return [_poll(row) for row in conn.execute(query).mappings()]
+
+
+def _poll(row: RowMapping) -> Poll:
+    return Poll(**{column.name: row[column.name] for column in fields(Poll)})
+
+
+def _add(conn: Connection, wanted: list[Wanted], at: datetime) -> None:
+    last = conn.scalar(select(func.max(polls.c.id))) or 0
+    rows = [
+        {**vars(poll), "id": last + number, "watched_from": at, "due_at": at}
+        for number, poll in enumerate(wanted, start=1)
+    ]
+    if rows:
+        conn.execute(polls.insert(), rows)
+
+
+def _rest(conn: Connection, row: Poll, at: datetime) -> None:
+    if row.watched_to is None:
+        change(conn, row, watched_to=max(at, row.watched_from))
+
+
+def _follow(conn: Connection, row: Poll, wanted: Wanted, at: datetime) -> None:
+    """Take over a changed schedule; what is watched again is due at once."""
+    if row.watched_to is not None:
+        change(conn, row, watched_to=None, watched_from=at, due_at=at)
+    if row.schedule != wanted.schedule:
+        soonest = (row.last_attempt_at or at) + timedelta(seconds=wanted.interval_seconds)
+        change(
+            conn,
+            row,
+            schedule=wanted.schedule,
+            interval_seconds=wanted.interval_seconds,
+            due_at=min(row.due_at, max(soonest, at)),
+        )
+    if row.game_id != wanted.game_id:
+        change(conn, row, game_id=wanted.game_id)
+
+
+def change(conn: Connection, poll: Poll, **values: Any) -> None:  # noqa: ANN401 - column values
+    """Write columns of one poll."""
+    conn.execute(polls.update().where(polls.c.id == poll.id).values(values))
+
+
+def reload(conn: Connection, poll: Poll) -> Poll:
+    """Read one poll again."""
+    return _poll(conn.execute(select(polls).where(polls.c.id == poll.id)).mappings().one())
+
+
+def chosen(conn: Connection, selection: Selection) -> list[Poll]:
+    """List the watched polls of a selection, in the order in which they would be asked."""
+    query = select(polls).where(*selection.conditions())
+    order = query.order_by(polls.c.priority, polls.c.due_at, polls.c.id)
+    return [_poll(row) for row in conn.execute(order).mappings()]
+
+
+def next_due(conn: Connection, selection: Selection, *, at: datetime) -> Poll | None:
+    """Find the poll to ask now: by priority, then the most overdue."""
+    query = select(polls).where(*selection.conditions(), polls.c.due_at <= at)
+    order = query.order_by(polls.c.priority, polls.c.due_at, polls.c.id).limit(1)
+    row = conn.execute(order).mappings().first()
+    return None if row is None else _poll(row)
+
+
+def count_due(conn: Connection, selection: Selection, *, at: datetime) -> int:
+    """Count the polls that are due."""
+    query = select(func.count()).where(*selection.conditions(), polls.c.due_at <= at)
+    return conn.scalar(query) or 0
+
+
+def make_due(conn: Connection, selection: Selection, *, at: datetime, is_forced: bool) -> None:
+    """Count everything selected as due; what is proven unchanged only where it is forced.
+
+    A list that is read on change was proven unchanged when it was read completely and
+    nothing has made it due since: its priority still is that of the sweep.
+    """
+    proven = polls.c.schedule.startswith("on-change") & (polls.c.priority == SWEEP)
+    ahead = [polls.c.due_at > at, *([] if is_forced else [~proven])]
+    conn.execute(polls.update().where(*selection.conditions(), *ahead).values(due_at=at))
+
+
+def notice(conn: Connection, job: str, tokens: Mapping[int, str], *, at: datetime) -> None:
+    """Make lists due whose counters moved since their last complete reading.
+
+    `tokens` maps achievement ids to what the cheaper answer says of them now.
+    """
+    listed = [polls.c.job == job, polls.c.watched_to.is_(None), polls.c.failures == 0]
+    query = select(polls).where(*listed, polls.c.schedule.startswith("on-change"))
+    for row in conn.execute(query.where(polls.c.achievement_id.in_(tokens))).mappings():
+        poll = _poll(row)
+        if poll.token is not None and poll.token != tokens[poll.achievement_id or 0]:
+            due_at = min(poll.due_at, at)
+            change(conn, poll, due_at=due_at, priority=min(poll.priority, MOVED))

@@ -1,0 +1,81 @@
+"""What the store is handed: batches of rows as an answer told them."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Table
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class UserRef:
+    """A user as an answer names him; the store knows him by an integer of its own.
+
+    `ulid` is RA's stable id (null in answers from before 2025-02-28 and for a few rows),
+    `name` the display name, which may change hands.
+    """
+
+    name: str | None = None
+    ulid: str | None = None
+
+    @property
+    def is_nobody(self) -> bool:
+        """Whether the answer named no one."""
+        return self.name is None and self.ulid is None
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Rows of one table that one answer told.
+
+    `within` holds the column values that all rows share; a row is a mapping of the
+    others, where a column that is absent was not told and keeps its value, and None
+    means that RA said null. With `complete`, keys within that are not mentioned are
+    gone: their current row is closed, or changed to `absent` where that is given.
+    """
+
+    table: Table
+    within: Row
+    rows: Sequence[Row]
+    complete: bool = False
+    absent: Row | None = None
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A complete, consistent listing of unlocks, which proves who is *not* there.
+
+    `within` and `column` name what was listed ({achievement} by user, or {user} by
+    achievement), `seen` what the listing held, `among` what it could have held
+    (None: anything).
+    """
+
+    within: Row
+    column: str
+    seen: Collection[Any]
+    among: Collection[Any] | None = None
+
+
+@dataclass(frozen=True)
+class Gone:
+    """Entities that a complete listing no longer holds: marked with `gone_at`, kept for ever."""
+
+    table: Table
+    within: Row
+    seen: Collection[int]
+
+
+@dataclass(frozen=True)
+class Changes:
+    """How many history rows a step opened (or overwrote within their second) and closed."""
+
+    opened: int = 0
+    closed: int = 0
+
+    def __add__(self, other: "Changes") -> "Changes":
+        return Changes(self.opened + other.opened, self.closed + other.closed)
+
+    def __bool__(self) -> bool:
+        return bool(self.opened or self.closed)

@@ -1,0 +1,351 @@
+"""The tables. Every history table is built by `versioned`, every instant is an `Instant`."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Date,
+    Dialect,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.schema import SchemaItem
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+class Instant(TypeDecorator[datetime]):
+    """A UTC instant to the second: aware in Python, text in SQLite, timestamptz(0) elsewhere."""
+
+    impl = String(19)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Choose the column type of this database."""
+        if dialect.name == "postgresql":
+            return dialect.type_descriptor(postgresql.TIMESTAMP(timezone=True, precision=0))
+        return dialect.type_descriptor(String(19))
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:  # noqa: ANN401 - text or datetime
+        """Refuse instants without a zone: they would be stored as something they are not."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("an instant needs a time zone")
+        utc = value.astimezone(UTC).replace(microsecond=0)
+        return utc if dialect.name == "postgresql" else utc.strftime("%Y-%m-%d %H:%M:%S")
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ANN401, ARG002 - as above
+        """Hand out aware UTC instants, whatever the database keeps."""
+        if value is None:
+            return None
+        if isinstance(value, str):
+            return datetime.fromisoformat(value).replace(tzinfo=UTC)
+        return value.astimezone(UTC)  # type: ignore[no-any-return]
+
+
+Id = BigInteger().with_variant(Integer(), "sqlite")  # INTEGER PRIMARY KEY is the rowid there
+
+
+def _entity(name: str, *columns: SchemaItem) -> Table:
+    """Build an entity table: RA's id, current values, when it was first seen and gone."""
+    own = Column("id", Id, primary_key=True, autoincrement=False)
+    seen = Column("first_seen_at", Instant, nullable=False)
+    return Table(name, metadata, own, *columns, seen)
+
+
+def _gone() -> Column[Any]:
+    return Column("gone_at", Instant)
+
+
+@dataclass(frozen=True)
+class History:
+    """How one history table is keyed, and which entity table shows its current values."""
+
+    table: Table
+    key: tuple[str, ...]
+    values: tuple[str, ...]
+    entity: Table | None = None
+
+
+HISTORIES: dict[str, History] = {}
+
+
+def versioned(
+    name: str, key: list[Column[Any]], values: list[Column[Any]], *, entity: Table | None = None
+) -> Table:
+    """Build a history table: one row per key and stretch of time in which nothing changed.
+
+    Stretches are half-open, [valid_from, valid_to); null means still so. The partial unique
+    index lets the database itself guarantee one current row per key.
+    """
+    names = tuple(column.name for column in key)
+    table = Table(
+        name,
+        metadata,
+        *key,
+        *values,
+        Column("valid_from", Instant, nullable=False),
+        Column("valid_to", Instant),
+        Column("fetch_id", BigInteger),
+        PrimaryKeyConstraint(*names, "valid_from"),
+        CheckConstraint("valid_to > valid_from", name="interval"),
+        sqlite_with_rowid=False,
+    )
+    current = text("valid_to IS NULL")
+    columns = [table.c[column] for column in names]
+    Index(
+        f"uq_{name}_current", *columns, unique=True, sqlite_where=current, postgresql_where=current
+    )
+    HISTORIES[name] = History(table, names, tuple(column.name for column in values), entity)
+    return table
+
+
+def _of(target: str, name: str | None = None, *, nullable: bool = False) -> Column[Any]:
+    """Build a column that refers to an entity."""
+    name = name or f"{target.removesuffix('s')}_id"
+    return Column(name, Id, ForeignKey(f"{target}.id"), nullable=nullable)
+
+
+def _count(name: str) -> Column[Any]:
+    return Column(name, BigInteger)
+
+
+def _game_columns() -> list[Column[Any]]:
+    return [
+        Column("title", Text),
+        _of("consoles", nullable=True),
+        Column("parent_game_id", BigInteger),  # no foreign key: the parent may not be watched
+        Column("forum_topic_id", BigInteger),
+        Column("publisher", Text),
+        Column("developer", Text),
+        Column("genre", Text),
+        Column("released_on", Date),
+        Column("released_granularity", Text),
+        Column("image_icon", Text),
+        Column("image_title", Text),
+        Column("image_ingame", Text),
+        Column("image_box_art", Text),
+        Column("rich_presence_md5", Text),
+    ]
+
+
+def _achievement_columns() -> list[Column[Any]]:
+    return [
+        _of("games", nullable=True),
+        Column("title", Text),
+        Column("description", Text),
+        Column("points", BigInteger),
+        Column("type", Text),
+        _of("users", "author_id", nullable=True),
+        Column("badge_name", Text),
+        Column("display_order", BigInteger),
+        Column("mem_md5", Text),
+        Column("is_promoted", Boolean),
+        Column("created_at", Instant),
+        Column("modified_at", Instant),
+    ]
+
+
+consoles = Table(
+    "consoles",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=False),
+    Column("name", Text),
+)
+users = _entity("users", Column("ulid", String(26)), Column("name", Text), UniqueConstraint("ulid"))
+games = _entity("games", *_game_columns(), _gone())
+achievements = _entity("achievements", *_achievement_columns(), _gone())
+tickets = _entity(
+    "tickets",
+    _of("games"),
+    _of("achievements"),
+    Column("report_type", Text),
+    Column("is_hardcore", Boolean),
+    Column("notes", Text),
+    _of("users", "reporter_id", nullable=True),
+    _of("users", "assignee_id", nullable=True),
+    Column("reported_at", Instant),
+    _gone(),
+)
+# Who is known only by name is looked for whenever a new ULID turns up.
+Index(
+    "ix_users_nameless",
+    users.c.name,
+    sqlite_where=text("ulid IS NULL"),
+    postgresql_where=text("ulid IS NULL"),
+)
+Index(None, achievements.c.game_id)
+Index(None, tickets.c.game_id)
+
+game_versions = versioned("game_versions", [_of("games")], _game_columns(), entity=games)
+achievement_versions = versioned(
+    "achievement_versions", [_of("achievements")], _achievement_columns(), entity=achievements
+)
+user_names = versioned("user_names", [_of("users")], [Column("name", Text)], entity=users)
+Index(None, user_names.c.name)
+game_counters = versioned(
+    "game_counters", [_of("games")], [_count("players"), _count("achievements")]
+)
+achievement_counters = versioned(
+    "achievement_counters", [_of("achievements")], [_count("unlocks"), _count("unlocks_hardcore")]
+)
+achievement_ratios = versioned("achievement_ratios", [_of("achievements")], [_count("true_ratio")])
+game_ticket_counts = versioned(
+    "game_ticket_counts",
+    [_of("games"), Column("is_promoted", Boolean, nullable=False)],
+    [_count(name) for name in ("reported", "open", "request", "resolved", "closed", "quarantined")],
+)
+developer_ticket_counts = versioned(
+    "developer_ticket_counts",
+    [_of("users")],
+    [_count(name) for name in ("open", "closed", "resolved", "total")],
+)
+ticket_states = versioned(
+    "ticket_states",
+    [_of("tickets")],
+    [
+        Column("state", Text, nullable=False),
+        Column("resolved_at", Instant),
+        _of("users", "resolver_id", nullable=True),
+    ],
+)
+distribution = versioned(
+    "distribution",
+    [
+        _of("games"),
+        Column("is_promoted", Boolean, nullable=False),
+        Column("is_hardcore", Boolean, nullable=False),
+        Column("unlocked", BigInteger, nullable=False),
+    ],
+    [Column("players", BigInteger, nullable=False)],
+)
+unlocks = versioned(
+    "unlocks",
+    [_of("achievements"), _of("users")],
+    [Column("unlocked_at", Instant), Column("hardcore_at", Instant)],
+)
+progress = versioned(
+    "progress",
+    [_of("users"), _of("games")],
+    [
+        _count("awarded"),
+        _count("awarded_hardcore"),
+        Column("completion", Float),
+        Column("completion_hardcore", Float),
+        Column("playtime_seconds", BigInteger),
+        Column("award_kind", Text),
+        Column("award_at", Instant),
+    ],
+)
+
+unlock_absences = Table(  # unlocks that one complete listing lacked: a second one closes them
+    "unlock_absences",
+    metadata,
+    _of("achievements"),
+    _of("users"),
+    Column("missed_at", Instant, nullable=False),
+    PrimaryKeyConstraint("achievement_id", "user_id"),
+    sqlite_with_rowid=False,
+)
+
+polls = Table(
+    "polls",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=False),
+    Column("job", Text, nullable=False),
+    Column("target", Text, nullable=False),
+    Column("game_id", BigInteger),  # no foreign key: RA may never have answered for it
+    Column("achievement_id", BigInteger),
+    Column("asked_as", Text),  # the name or ULID as the watchlist has it
+    _of("users", nullable=True),
+    Column("watched_from", Instant, nullable=False),
+    Column("watched_to", Instant),
+    Column("priority", SmallInteger, nullable=False),
+    Column("schedule", Text, nullable=False),
+    Column("interval_seconds", BigInteger, nullable=False),
+    Column("due_at", Instant, nullable=False),
+    Column("last_attempt_at", Instant),
+    Column("last_ok_at", Instant),
+    Column("listed_at", Instant),  # the last complete look, for what is asked only when it moved
+    Column("token", Text),  # what the cheaper answer said at that look
+    Column("failures", Integer, nullable=False, server_default=text("0")),
+    Column("last_outcome", Text),
+    Column("last_error", Text),
+    Column("gone_at", Instant),
+    Column("cursor", Text),
+    Column("fetch_id", BigInteger),  # evidence id reserved by the attempt in hand
+    UniqueConstraint("job", "target"),
+)
+Index(
+    "ix_polls_due",
+    polls.c.priority,
+    polls.c.due_at,
+    sqlite_where=text("watched_to IS NULL"),
+    postgresql_where=text("watched_to IS NULL"),
+)
+Index(None, polls.c.achievement_id)
+
+OUTCOMES = ("changed", "unchanged", "not_found", "unavailable", "invalid", "refused")
+
+fetches = Table(
+    "fetches",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=False),
+    Column("poll_id", Id, ForeignKey("polls.id"), nullable=False),
+    Column("job", Text, nullable=False),
+    Column("first_at", Instant, nullable=False),
+    Column("last_at", Instant, nullable=False),
+    Column("times", BigInteger, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("requests", BigInteger, nullable=False),
+    Column("rows_opened", BigInteger, nullable=False),
+    Column("rows_closed", BigInteger, nullable=False),
+    Column("error", Text),
+    Column("payload", Text),  # the newest invalid answer of a poll, for the bug report
+    CheckConstraint(f"outcome IN {OUTCOMES}", name="outcome"),
+)
+Index(None, fetches.c.poll_id, fetches.c.last_at)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=False),
+    Column("command", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("pid", BigInteger, nullable=False),
+    Column("host", Text, nullable=False),
+    Column("started_at", Instant, nullable=False),
+    Column("beat_at", Instant, nullable=False),
+    Column("ended_at", Instant),
+    Column("requests", BigInteger, nullable=False, server_default=text("0")),
+    Column("requests_on", Date),  # the UTC day that requests_that_day counts
+    Column("requests_that_day", BigInteger, nullable=False, server_default=text("0")),
+    Column("pace_factor", Float, nullable=False, server_default=text("1")),
+    Column("not_before_at", Instant),  # RA asked us to wait until then
+)

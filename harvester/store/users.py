@@ -1,0 +1,176 @@
+"""Who is who: users are known by ULID; a name alone is a stand-in until the ULID turns up."""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from sqlalchemy import Connection, Select, func, select
+
+from harvester.store import history, merge, schema
+from harvester.store.entities import CHUNK
+from harvester.store.rows import Batch, Listing, Row, UserRef
+
+users, user_names = schema.users, schema.user_names
+Ids = dict[UserRef, int]
+
+
+def bind(conn: Connection, batches: Iterable[Batch], *, at: datetime, fetch_id: int) -> list[Batch]:
+    """Replace every `UserRef` in these batches by the store's own id of that user."""
+    batches = list(batches)
+    ids = resolve(conn, _named(batches), at=at, fetch_id=fetch_id)
+    return [
+        replace(
+            batch, within=_bound(batch.within, ids), rows=[_bound(row, ids) for row in batch.rows]
+        )
+        for batch in batches
+    ]
+
+
+def bind_listings(
+    conn: Connection, listings: Iterable[Listing], *, at: datetime, fetch_id: int
+) -> list[Listing]:
+    """Replace every `UserRef` in these listings by the store's own id of that user."""
+    bound = []
+    for listing in listings:
+        named = [*listing.within.values(), *listing.seen]
+        refs = {value for value in named if isinstance(value, UserRef)}
+        ids = resolve(conn, refs, at=at, fetch_id=fetch_id)
+        seen = {ids[own] if isinstance(own, UserRef) else own for own in listing.seen}
+        bound.append(replace(listing, within=_bound(listing.within, ids), seen=seen))
+    return bound
+
+
+def _named(batches: list[Batch]) -> set[UserRef]:
+    mappings = [mapping for batch in batches for mapping in (batch.within, *batch.rows)]
+    return {value for row in mappings for value in row.values() if isinstance(value, UserRef)}
+
+
+def _bound(row: Row, ids: Mapping[UserRef, int]) -> Row:
+    return {
+        name: ids.get(value) if isinstance(value, UserRef) else value for name, value in row.items()
+    }
+
+
+def resolve(
+    conn: Connection, refs: Collection[UserRef], *, at: datetime, fetch_id: int | None
+) -> Ids:
+    """Give every named user an id: find him, follow his new name, or make his acquaintance."""
+    by_ulid = {ref.ulid: ref for ref in refs if ref.ulid}
+    by_name = [ref for ref in refs if ref.name and not ref.ulid]
+    known = _by_ulid(conn, list(by_ulid))
+    _follow_names(conn, by_ulid, known, at, fetch_id)
+    _acquaint(
+        conn, [ref for ulid, ref in by_ulid.items() if ulid not in known], known, at, fetch_id
+    )
+    ids = {ref: known[ref.ulid][0] for ref in refs if ref.ulid}
+    for ref in sorted(by_name, key=lambda ref: ref.name or ""):
+        ids[ref] = _by_name_alone(conn, ref, at, fetch_id)
+    return ids
+
+
+def _by_ulid(conn: Connection, ulids: list[str]) -> dict[str, tuple[int, str | None]]:
+    columns = select(users.c.ulid, users.c.id, users.c.name)
+    found = {}
+    for start in range(0, len(ulids), CHUNK):
+        chunk = columns.where(users.c.ulid.in_(ulids[start : start + CHUNK]))
+        found.update({ulid: (own, name) for ulid, own, name in conn.execute(chunk)})
+    return found
+
+
+def _follow_names(
+    conn: Connection,
+    refs: Mapping[str, UserRef],
+    known: Mapping[str, tuple[int, str | None]],
+    at: datetime,
+    fetch_id: int | None,
+) -> None:
+    """Remember new names of users we know, and take in stand-ins that bear them."""
+    for ulid, (own, held) in known.items():
+        name = refs[ulid].name
+        if name is not None and name != held:
+            for stand_in in _stand_ins(conn, [name]).values():
+                if not _held_by_others(conn, name, ulid):
+                    merge.users(conn, stand_in, into=own)
+            _remember_names(conn, [(own, name)], at, fetch_id)
+
+
+def _acquaint(
+    conn: Connection,
+    refs: list[UserRef],
+    known: dict[str, tuple[int, str | None]],
+    at: datetime,
+    fetch_id: int | None,
+) -> None:
+    """Give users with a new ULID a row: the stand-in's of that name, or one of their own."""
+    stand_ins = _stand_ins(conn, [ref.name for ref in refs if ref.name])
+    fresh = []
+    for ref in refs:
+        stand_in = stand_ins.get(ref.name or "")
+        if stand_in is None or _held_by_others(conn, str(ref.name), ref.ulid):
+            fresh.append(ref)
+        else:
+            conn.execute(users.update().where(users.c.id == stand_in).values(ulid=ref.ulid))
+            known[str(ref.ulid)] = (stand_in, ref.name)
+    ids = _create(conn, fresh, at, fetch_id)
+    known.update({str(ref.ulid): (own, ref.name) for ref, own in ids.items()})
+
+
+def _stand_ins(conn: Connection, names: list[str]) -> dict[str, int]:
+    """Find the users known by these names alone."""
+    nameless = select(users.c.name, users.c.id).where(users.c.ulid.is_(None))
+    found: dict[str, int] = {}
+    for start in range(0, len(names), CHUNK):
+        chunk = nameless.where(users.c.name.in_(names[start : start + CHUNK]))
+        found.update(dict(conn.execute(chunk).tuples().all()))
+    return found
+
+
+def _held_by_others(conn: Connection, name: str, ulid: str | None) -> bool:
+    """Tell whether a user of another ULID ever bore this name: then it proves nothing."""
+    others = _holders(name).where(users.c.ulid != ulid)
+    return conn.execute(others.limit(1)).first() is not None
+
+
+def _holders(name: str) -> Select[tuple[int, str | None]]:
+    bore = user_names.join(users, users.c.id == user_names.c.user_id)
+    return select(users.c.id, users.c.ulid).select_from(bore).where(user_names.c.name == name)
+
+
+def _create(
+    conn: Connection, refs: list[UserRef], at: datetime, fetch_id: int | None
+) -> dict[UserRef, int]:
+    """Write new users; ids are counted by hand, there is one writer."""
+    if not refs:
+        return {}
+    last = conn.scalar(select(func.max(users.c.id))) or 0
+    ids = {ref: last + number for number, ref in enumerate(refs, start=1)}
+    rows = [{"id": own, "ulid": ref.ulid, "first_seen_at": at} for ref, own in ids.items()]
+    conn.execute(users.insert(), rows)
+    _remember_names(conn, [(own, ref.name) for ref, own in ids.items() if ref.name], at, fetch_id)
+    return ids
+
+
+def _remember_names(
+    conn: Connection, names: list[tuple[int, str]], at: datetime, fetch_id: int | None
+) -> None:
+    rows = [{"user_id": own, "name": name} for own, name in names]
+    history.record(conn, Batch(user_names, {}, rows), at=at, fetch_id=fetch_id)
+
+
+def _by_name_alone(conn: Connection, ref: UserRef, at: datetime, fetch_id: int | None) -> int:
+    """Find who a bare name means; where nobody or several bore it, a new stand-in."""
+    found = find(conn, str(ref.name))
+    if found is not None:
+        return found[0]
+    return _create(conn, [ref], at, fetch_id)[ref]
+
+
+def find(conn: Connection, name_or_ulid: str) -> tuple[int, str | None] | None:
+    """Find a user (id, ULID) by ULID, or by a name that only one user ever bore."""
+    by_ulid = select(users.c.id, users.c.ulid).where(users.c.ulid == name_or_ulid.upper())
+    row = conn.execute(by_ulid).first()
+    if row is not None:
+        return row.id, row.ulid
+    holders = {(row.id, row.ulid) for row in conn.execute(_holders(name_or_ulid))}
+    sure = {holder for holder in holders if holder[1] is None} or holders
+    return sure.pop() if len(sure) == 1 else None

@@ -1,0 +1,46 @@
+"""What all tests share: no network beyond this machine, and recorded answers if given."""
+
+import ipaddress
+import socket
+from collections.abc import Callable, Iterator
+
+import pytest
+
+Connect = Callable[[socket.socket, object], object]
+
+pytest_plugins = ["worlds"]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--payloads",
+        metavar="DIR",
+        help="also read every recorded answer in DIR (one folder per endpoint, and _errors)",
+    )
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_socket_beyond_loopback() -> Iterator[None]:
+    """Forbid connections to other machines: the tests bring their own RetroAchievements."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("connect", "connect_ex"):
+            patch.setattr(socket.socket, name, _guarded(getattr(socket.socket, name)))
+        yield
+
+
+def _guarded(connect: Connect) -> Connect:
+    def connect_on_loopback(self: socket.socket, address: object) -> object:
+        if isinstance(address, tuple) and not _is_loopback(str(address[0])):
+            raise RuntimeError(f"a test must not connect to {address}")
+        return connect(self, address)
+
+    return connect_on_loopback
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,114 @@
+"""The composition root: from a configuration to everything a harvest works with."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from harvester import clock, harvest
+from harvester.api.client import Client
+from harvester.api.pace import Pacer
+from harvester.clock import Clock
+from harvester.config import Settings, require_credentials
+from harvester.harvest import Harvest, Told
+from harvester.meter import Meter
+from harvester.stop import Stop
+from harvester.store import db, lock, migrate, runs
+
+
+@dataclass(frozen=True)
+class Time:
+    """Where a process takes its time from: the real one, or that of a simulation."""
+
+    now: Clock = clock.now
+    monotonic: Callable[[], float] = time.monotonic
+    wait: Callable[[float], None] | None = None  # None: wait until somebody asks to stop
+
+
+@contextmanager
+def database(settings: Settings, *, is_read_only: bool = False) -> Iterator[Engine]:
+    """Open the configured database; its own troubles are told in one line (exit 7)."""
+    engine = db.connect(settings.database.url, is_read_only=is_read_only)
+    try:
+        with db.told_plainly():
+            yield engine
+    finally:
+        engine.dispose()
+
+
+@contextmanager
+def reading(settings: Settings) -> Iterator[Engine]:
+    """Open the database for questions: it must be there and current; nothing can be written."""
+    with database(settings, is_read_only=True) as engine:
+        with engine.connect() as conn:
+            migrate.require_current(conn)
+        yield engine
+
+
+@contextmanager
+def writing(settings: Settings, *, now: Clock) -> Iterator[Engine]:
+    """Open the database as its only writer, at the newest schema.
+
+    Raises `DatabaseHeld`, and `DatabaseUnfit` where the schema is not ours to bring up.
+    """
+    with database(settings) as engine, lock.hold(engine):
+        prepare(engine, settings, now=now())
+        yield engine
+
+
+def prepare(engine: Engine, settings: Settings, *, now: datetime) -> Path | None:
+    """Create the tables of an empty database; upgrade an older one where that is wanted."""
+    with engine.connect() as conn:
+        found = migrate.state(conn)
+    if found == "empty" or (found == "older" and settings.database.is_self_upgrading):
+        return migrate.upgrade(engine, now=now)
+    with engine.connect() as conn:
+        migrate.require_current(conn)
+    return None
+
+
+@contextmanager
+def harvesting(
+    settings: Callable[[], Settings],
+    command: str,
+    *,
+    stop: Stop,
+    time_of: Time = Time(),
+    tell: Callable[[Told], None] = lambda _told: None,
+) -> Iterator[Harvest]:
+    """Put a harvest together, plan it, and account for its process while it lives."""
+    require_credentials(settings())
+    with writing(settings(), now=time_of.now) as engine:
+        made = _made(settings, engine, command, stop, time_of, tell)
+        try:
+            harvest.plan(made)
+            yield made
+        finally:
+            made.client.close()
+            harvest.end(made)
+
+
+def _made(
+    settings: Callable[[], Settings],
+    engine: Engine,
+    command: str,
+    stop: Stop,
+    time_of: Time,
+    tell: Callable[[Told], None],
+) -> Harvest:
+    """Begin a run and build its client at the pace and budget that earlier runs left."""
+    api = settings().api
+    with engine.begin() as conn:
+        before = runs.legacy(conn, at=time_of.now())
+        run = runs.start(conn, command, at=time_of.now())
+    meter = Meter(api.daily_budget, clock=time_of.now, asked_before=before.requests_today)
+    wait = time_of.wait or stop.wait
+    pacer = Pacer(api.requests_per_second, api.burst, time_of.monotonic, wait)
+    pacer.factor = before.pace_factor
+    client = Client(api, pacer=pacer, stop=stop, now=time_of.now, admit=meter.admit)
+    client.not_before = before.not_before_at
+    return Harvest(engine, client, pacer, meter, time_of.now, stop, run, settings, tell)

@@ -1,0 +1,84 @@
+"""What every endpoint is: a pure function from RA's answers to rows.
+
+payload -> batches -> one Observation per durable step. An endpoint reads no clock and no
+database: what it must know of either comes in with the `Ask`.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol, TypeVar
+
+from harvester.api.payloads import Request
+from harvester.store.rows import Batch, Gone, Listing, UserRef
+
+P = TypeVar("P")
+
+
+class Get(Protocol):
+    """Ask RA one thing and hand back its checked payload (see `api.client.Client.get`)."""
+
+    def __call__(self, request: Request[P], /) -> P:
+        """Raise an `ApiError` where there is no answer to believe."""
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What one poll asks about, and what is known so far that bears on the asking.
+
+    `user` is whom to ask about (or for whose eyes, where no player is watched);
+    `known_promoted` and `known_unpromoted` count the game's achievements in the database.
+    """
+
+    game: int = 0
+    achievement: int = 0
+    user: UserRef = field(default_factory=UserRef)
+    is_player_watched: bool = False
+    is_unofficial: bool = False
+    has_detail: bool = True
+    is_recent_only: bool = False
+    watched_from: datetime | None = None
+    known_promoted: int = 0
+    known_unpromoted: int = 0
+
+    @property
+    def handle(self) -> str:
+        """Whom to ask RA for: the ULID once it is known, the name until then."""
+        return self.user.ulid or self.user.name or ""
+
+
+@dataclass(frozen=True)
+class Observation:
+    """One durable step: all of it is committed together, or none.
+
+    `cursor` is opaque JSON, handed back where the poll is taken up again; None: nothing to
+    take up. `tokens` say what this answer tells of other, dearer lists (job -> achievement
+    -> token), `token` what this poll's own complete reading saw. `user` is the poll's user
+    as RA named him.
+    """
+
+    batches: tuple[Batch, ...] = ()
+    cursor: Any = None
+    listings: tuple[Listing, ...] = ()
+    gone: tuple[Gone, ...] = ()
+    tokens: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
+    token: str | None = None
+    user: UserRef | None = None
+
+
+Observe = Callable[[Get, Any, Ask], Iterator[Observation]]
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One of the jobs: its name, the kinds of target it is asked about, and how."""
+
+    name: str
+    subject: tuple[str, ...]
+    observe: Observe
+
+
+def ref(name: str | None, ulid: str | None) -> UserRef | None:
+    """Name a user as an answer did; None where it named nobody."""
+    user = UserRef(name, ulid)
+    return None if user.is_nobody else user

@@ -1,0 +1,193 @@
+"""`progress`: a game, its achievements and their counters, and how far a player is.
+
+One answer carries it all (`public/API/API_GetGameInfoAndUserProgress.php`). Where that
+program fails for a game (an achievement without author), or does not know the player,
+`API_GetGameExtended.php` tells the game's part.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from harvester.api import payloads
+from harvester.api.fields import UNTOLD
+from harvester.endpoints import tickets
+from harvester.endpoints.base import Ask, Get, Observation, ref
+from harvester.endpoints.unlocks import token_of
+from harvester.errors import ApiError, NotFound, PlayerUnreadable, ServerError
+from harvester.store import schema
+from harvester.store.rows import Batch, Gone, Listing, Row
+
+READ_AGAIN = 24  # polls answered without the player's part before that part is tried again
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """A game, with the player's part or with the reason why there is none."""
+
+    game: payloads.GameInfo
+    player: payloads.GameProgress | None = None
+    trouble: ApiError | None = None
+
+
+def observe(get: Get, cursor: Any, ask: Ask) -> Iterator[Observation]:  # noqa: ANN401 - JSON
+    """Ask for the game through the player's eyes; then for what is unofficial in it."""
+    if ask.is_player_watched and ask.user.ulid is None:
+        known = tickets.identity(get, ask)
+        yield replace(known, cursor=cursor)
+        ask = replace(ask, user=known.user or ask.user)
+    misses = (cursor or {}).get("misses", 0)
+    answer = _read(get, ask, misses)
+    cursor = {"misses": misses + 1} if answer.trouble else None
+    yield _observed(ask, answer, cursor)
+    if ask.is_unofficial:
+        yield _unofficial(get, ask, answer.game, cursor)
+    if answer.trouble and ask.is_player_watched:
+        raise answer.trouble
+
+
+def _read(get: Get, ask: Ask, misses: int) -> _Answer:
+    """Read game and player; where RA cannot, the game alone."""
+    trouble: ApiError = PlayerUnreadable(
+        f"RA's program fails on game {ask.game}: its counters are read without the player's part"
+    )
+    try:
+        if misses % READ_AGAIN == 0:
+            player = get(payloads.game_progress(ask.game, ask.handle))
+            return _Answer(player.game, player)
+    except NotFound:
+        trouble = NotFound(f"RA knows no player {ask.handle!r}", "user")
+    except ServerError:
+        pass
+    return _Answer(get(payloads.game_extended(ask.game)), trouble=trouble)
+
+
+def _observed(ask: Ask, answer: _Answer, cursor: object) -> Observation:
+    promoted = answer.game.achievements
+    batches = (*_game(answer.game), *_achievements(answer.game))
+    tokens = {own.id: token_of(own.unlocks, own.unlocks_hardcore) for own in promoted}
+    step = Observation(batches, cursor=cursor, tokens={"unlocks": tokens})
+    if answer.player is None or not ask.is_player_watched:
+        return step
+    told = _player(ask, answer.player)
+    return replace(step, batches=(*batches, *told), listings=_earned_proof(ask, answer.game))
+
+
+def _told(**values: object) -> Row:
+    """Leave out what the answer did not tell: it keeps its value."""
+    return {name: value for name, value in values.items() if value is not UNTOLD}
+
+
+def _game(game: payloads.GameInfo) -> tuple[Batch, ...]:
+    own = {"game_id": game.id}
+    counters = _told(players=game.players, achievements=game.achievements_count)
+    return (
+        Batch(schema.consoles, {}, [{"id": game.console_id, "name": game.console_name}]),
+        Batch(schema.game_versions, own, [_described(game)]),
+        Batch(schema.game_counters, own, [counters]),
+    )
+
+
+def _described(game: payloads.GameInfo) -> Row:
+    return _told(
+        title=game.title,
+        console_id=game.console_id,
+        parent_game_id=game.parent_game_id,
+        forum_topic_id=game.forum_topic_id,
+        publisher=game.publisher,
+        developer=game.developer,
+        genre=game.genre,
+        released_on=game.released_on,
+        released_granularity=game.released_granularity,
+        image_icon=game.image_icon,
+        image_title=game.image_title,
+        image_ingame=game.image_ingame,
+        image_box_art=game.image_box_art,
+        rich_presence_md5=game.rich_presence_md5,
+    )
+
+
+def _achievements(game: payloads.GameInfo, *, is_promoted: bool = True) -> tuple[Batch, ...]:
+    """Write the achievements of a map; whoever is missing from one that is not empty is demoted."""
+    listed = game.achievements
+    rows = [_achievement(own, is_promoted=is_promoted) for own in listed]
+    return (
+        Batch(
+            schema.achievement_versions,
+            {"game_id": game.id},
+            rows,
+            complete=is_promoted and bool(rows),
+            absent={"is_promoted": False},
+        ),
+        Batch(schema.achievement_counters, {}, [_counters(own) for own in listed]),
+        Batch(schema.achievement_ratios, {}, [_ratio(own) for own in listed]),
+    )
+
+
+def _achievement(own: payloads.Achievement, *, is_promoted: bool) -> Row:
+    return _told(
+        achievement_id=own.id,
+        title=own.title,
+        description=own.description,
+        points=own.points,
+        type=own.type,
+        author_id=ref(own.author_name, own.author_ulid),
+        badge_name=own.badge_name,
+        display_order=own.display_order,
+        mem_md5=own.mem_md5,
+        is_promoted=is_promoted,
+        created_at=own.created_at,
+        modified_at=own.modified_at,
+    )
+
+
+def _counters(own: payloads.Achievement) -> Row:
+    counters = {"unlocks": own.unlocks, "unlocks_hardcore": own.unlocks_hardcore}
+    return {"achievement_id": own.id, **_told(**counters)}
+
+
+def _ratio(own: payloads.Achievement) -> Row:
+    return _told(achievement_id=own.id, true_ratio=own.true_ratio)
+
+
+def _player(ask: Ask, answer: payloads.GameProgress) -> tuple[Batch, ...]:
+    """Write how far the player is, and the date of everything he earned."""
+    own = {"user_id": ask.user, "game_id": answer.game.id}
+    row = _told(
+        awarded=answer.awarded,
+        awarded_hardcore=answer.awarded_hardcore,
+        completion=answer.completion,
+        completion_hardcore=answer.completion_hardcore,
+        playtime_seconds=answer.playtime_seconds,
+        award_kind=answer.award_kind,
+        award_at=answer.award_at,
+    )
+    earned = [_unlock(one) for one in answer.game.achievements if _is_earned(one)]
+    return (
+        Batch(schema.progress, own, [row]),
+        Batch(schema.unlocks, {"user_id": ask.user}, earned),
+    )
+
+
+def _is_earned(own: payloads.Achievement) -> bool:
+    return own.earned_at is not None or own.earned_hardcore_at is not None
+
+
+def _unlock(own: payloads.Achievement) -> Row:
+    first = own.earned_at if own.earned_at is not None else UNTOLD
+    return _told(achievement_id=own.id, unlocked_at=first, hardcore_at=own.earned_hardcore_at)
+
+
+def _earned_proof(ask: Ask, game: payloads.GameInfo) -> tuple[Listing, ...]:
+    """Take a map with one player's dates for what it is: all that he holds of this game."""
+    among = {own.id for own in game.achievements}
+    seen = {own.id for own in game.achievements if _is_earned(own)}
+    return (Listing({"user_id": ask.user}, "achievement_id", seen, among),) if among else ()
+
+
+def _unofficial(get: Get, ask: Ask, official: payloads.GameInfo, cursor: object) -> Observation:
+    """List the unofficial achievements; what neither list holds any more is gone."""
+    answer = get(payloads.game_extended(ask.game, is_promoted=False))
+    seen = {own.id for own in (*official.achievements, *answer.achievements)}
+    gone = (Gone(schema.achievements, {"game_id": ask.game}, seen),) if seen else ()
+    return Observation(_achievements(answer, is_promoted=False), cursor=cursor, gone=gone)

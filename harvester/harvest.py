@@ -1,0 +1,313 @@
+"""One poll from the API to the tables, and what its outcome does to the plan.
+
+due poll -> ask -> observe -> record -> prove -> reschedule, one transaction per durable
+step, until nothing is due. What an answer may do is decided here and nowhere else.
+"""
+
+import json
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Engine, func, select
+
+from harvester import outcome, watchlist
+from harvester.api.client import Client
+from harvester.api.pace import Pacer
+from harvester.clock import Clock
+from harvester.config import Settings, WatchedGame
+from harvester.endpoints import ENDPOINTS, Ask, Observation
+from harvester.errors import ApiError, GaveUp, Invalid, Refused, Unavailable
+from harvester.meter import Meter
+from harvester.stop import Stop
+from harvester.store import absence, evidence, history, polls, runs, schema, users
+from harvester.store.evidence import Attempt
+from harvester.store.polls import Poll, Selection
+from harvester.store.rows import Changes, UserRef
+
+log = logging.getLogger(__name__)
+
+GIVE_UP_AFTER = 3  # unavailable answers in a row that end a round
+PROOFS_APART = timedelta(hours=1)  # two proofs of absence need never be further apart
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a round tells whoever watches it: what is asked, or what came of it."""
+
+    poll: Poll
+    due_left: int
+    changes: Changes = field(default_factory=Changes)
+    attempt: Attempt | None = None
+
+
+@dataclass(frozen=True)
+class Harvest:
+    """Everything a round works with; built once by `app`, handed down."""
+
+    engine: Engine
+    client: Client
+    pacer: Pacer
+    meter: Meter
+    clock: Clock
+    stop: Stop
+    run: int
+    settings: Callable[[], Settings]
+    tell: Callable[[Told], None] = lambda _told: None
+
+
+def plan(harvest: Harvest) -> None:
+    """Make the plan follow the watchlist."""
+    at = harvest.clock()
+    with harvest.engine.begin() as conn:
+        wanted = watchlist.polls(harvest.settings(), known_achievements(conn), at=at)
+        polls.plan(conn, wanted, at=at)
+
+
+def known_achievements(
+    conn: Connection, game_id: int | None = None
+) -> list[watchlist.KnownAchievement]:
+    """List the achievements whose game is known, of one game or of all."""
+    own = schema.achievements.c
+    query = select(own.id, own.game_id).where(own.game_id.is_not(None))
+    query = query if game_id is None else query.where(own.game_id == game_id)
+    return [watchlist.KnownAchievement(row.id, row.game_id) for row in conn.execute(query)]
+
+
+def round_of(harvest: Harvest, selection: Selection) -> Iterator[Told]:
+    """Ask what is due, most urgent first, until nothing is; yield what came of each.
+
+    Raises `Refused` and `BudgetSpent` at once, and `GaveUp` after three unavailable answers
+    in a row or where RA asked us to wait; what was not asked stays due.
+    """
+    while (poll := _next(harvest, selection)) is not None:
+        harvest.stop.check()
+        _give_up_where_asked_to_wait(harvest)
+        yield ask(harvest, poll, selection)
+        _give_up_when_unavailable(harvest)
+
+
+def _next(harvest: Harvest, selection: Selection) -> Poll | None:
+    harvest.settings()  # lets a changed watchlist be noticed between two polls
+    with harvest.engine.connect() as conn:
+        return polls.next_due(conn, selection, at=harvest.clock())
+
+
+def _give_up_where_asked_to_wait(harvest: Harvest) -> None:
+    until = harvest.client.not_before
+    if until is not None and until > harvest.clock():
+        raise GaveUp(f"RA asked us to wait until {until:%Y-%m-%d %H:%M:%S} UTC; the rest stays due")
+
+
+def _give_up_when_unavailable(harvest: Harvest) -> None:
+    if harvest.client.failures_in_a_row >= GIVE_UP_AFTER:
+        raise GaveUp("RA gave no usable answer three times in a row; the rest stays due")
+
+
+def ask(harvest: Harvest, poll: Poll, selection: Selection) -> Told:
+    """Ask one poll, remember what it told, prove that we looked, and plan the next time.
+
+    Raises `Refused`, after writing it down; every other `ApiError` becomes an outcome.
+    """
+    harvest.tell(Told(poll, _due_left(harvest, selection)))
+    sent, changes, refusal = harvest.client.sent, Changes(), None
+    attempt = Attempt("unchanged", harvest.clock(), 0)
+    try:
+        for observation in _observe(harvest, poll):
+            changes += _commit(harvest, poll, observation)
+        attempt = replace(attempt, outcome="changed" if changes else "unchanged")
+    except ApiError as error:
+        refusal = error if isinstance(error, Refused) else None
+        attempt = replace(attempt, outcome=error.outcome, error=str(error), payload=_body(error))
+        trouble: ApiError | None = error
+    else:
+        trouble = None
+    requests = harvest.client.sent - sent
+    attempt = replace(attempt, at=harvest.clock(), requests=requests, changes=changes)
+    _finish(harvest, poll, attempt, trouble)
+    if refusal is not None:
+        raise refusal
+    return Told(poll, _due_left(harvest, selection), changes, attempt)
+
+
+def _body(error: ApiError) -> bytes | None:
+    return error.body if isinstance(error, Invalid) else None
+
+
+def _due_left(harvest: Harvest, selection: Selection) -> int:
+    with harvest.engine.connect() as conn:
+        return polls.count_due(conn, selection, at=harvest.clock())
+
+
+def _observe(harvest: Harvest, poll: Poll) -> Iterator[Observation]:
+    with harvest.engine.connect() as conn:
+        question = _question(conn, harvest.settings(), poll)
+    return ENDPOINTS[poll.job].observe(harvest.client.get, poll.memory, question)
+
+
+def _question(conn: Connection, settings: Settings, poll: Poll) -> Ask:
+    """Put together what a poll asks about and what is known that bears on it."""
+    game = _game(settings, poll)
+    own = schema.achievements.c
+    counted = select(own.is_promoted, func.count()).where(own.game_id == poll.game_id)
+    known = {row[0]: row[1] for row in conn.execute(counted.group_by(own.is_promoted))}
+    return Ask(
+        game=poll.game_id or 0,
+        achievement=poll.achievement_id or 0,
+        user=_user(conn, settings, poll),
+        is_player_watched=poll.asked_as is not None,
+        is_unofficial=game.unofficial and poll.asked_as in {None, *settings.watch.users[:1]},
+        has_detail=settings.jobs.game_tickets.detail,
+        is_recent_only=watchlist.unlock_mode(settings, game) == "recent",
+        watched_from=poll.watched_from,
+        known_promoted=known.get(True, 0),
+        known_unpromoted=known.get(False, 0),
+    )
+
+
+def _game(settings: Settings, poll: Poll) -> WatchedGame:
+    """Find the settings of a poll's game; one that just left the watchlist has the common ones."""
+    games = {game.id: game for game in settings.watch.games}
+    return games.get(poll.game_id or 0) or WatchedGame(id=poll.game_id or 1)
+
+
+def _user(conn: Connection, settings: Settings, poll: Poll) -> UserRef:
+    """Tell whom to ask about: by ULID once it is known, so that a lost name is not followed."""
+    name = poll.asked_as or settings.api.username
+    if poll.user_id is not None:
+        who = select(schema.users.c.name, schema.users.c.ulid)
+        row = conn.execute(who.where(schema.users.c.id == poll.user_id)).one()
+        return UserRef(row.name or name, row.ulid)
+    found = users.find(conn, name)
+    return UserRef(name, found[1] if found else None)
+
+
+def _commit(harvest: Harvest, poll: Poll, observation: Observation) -> Changes:
+    """Make one durable step, at the instant its answer arrived.
+
+    Where the clock stepped back, the newest instant already written is used.
+    """
+    at = max(harvest.clock(), poll.last_attempt_at or poll.watched_from)
+    while True:
+        try:
+            with harvest.engine.begin() as conn:
+                return _write(conn, harvest, poll, observation, at)
+        except history.BehindHistory as behind:
+            at = behind.newest
+
+
+def _write(
+    conn: Connection, harvest: Harvest, poll: Poll, observation: Observation, at: datetime
+) -> Changes:
+    """Write batches, absences, tokens and cursor of one step."""
+    poll = polls.reload(conn, poll)
+    fetch_id = evidence.reserve(conn, poll)
+    batches = users.bind(conn, observation.batches, at=at, fetch_id=fetch_id)
+    changes = Changes()
+    for batch in batches:
+        changes += history.record(conn, batch, at=at, fetch_id=fetch_id)
+        absence.sighted(conn, batch)
+    for listing in users.bind_listings(conn, observation.listings, at=at, fetch_id=fetch_id):
+        changes += absence.settle(conn, listing, at=at, spacing=_spacing(harvest))
+    for gone in observation.gone:
+        changes += absence.mark_gone(conn, gone, at=at)
+    for job, tokens in observation.tokens.items():
+        polls.notice(conn, job, tokens, at=at)
+    _remember(conn, poll, observation, at, fetch_id)
+    _beat(conn, harvest, at)
+    return changes
+
+
+def _spacing(harvest: Harvest) -> timedelta:
+    return min(harvest.settings().jobs.unlocks.sweep, PROOFS_APART)
+
+
+def _remember(
+    conn: Connection, poll: Poll, observation: Observation, at: datetime, fetch_id: int
+) -> None:
+    """Note in the poll how far it has come, who its user is, and what it read completely."""
+    cursor = None if observation.cursor is None else json.dumps(observation.cursor)
+    noted: dict[str, Any] = {"cursor": cursor, "fetch_id": fetch_id}
+    if observation.user is not None:
+        ids = users.resolve(conn, [observation.user], at=at, fetch_id=fetch_id)
+        noted["user_id"] = ids[observation.user]
+    if observation.token is not None:
+        noted |= {"token": observation.token, "listed_at": at, "priority": polls.SWEEP}
+    polls.change(conn, poll, **noted)
+
+
+def _beat(conn: Connection, harvest: Harvest, at: datetime) -> None:
+    runs.beat(
+        conn,
+        harvest.run,
+        at=at,
+        requests=harvest.meter.requests,
+        requests_that_day=harvest.meter.requests_that_day,
+        pace_factor=harvest.pacer.factor,
+        not_before_at=harvest.client.not_before,
+    )
+
+
+def end(harvest: Harvest) -> None:
+    """Account for what was asked last, and end the run in good order."""
+    at = harvest.clock()
+    with harvest.engine.begin() as conn:
+        _beat(conn, harvest, at)
+        runs.end(conn, harvest.run, at=at)
+
+
+def _finish(harvest: Harvest, poll: Poll, attempt: Attempt, trouble: ApiError | None) -> None:
+    """Prove the look and plan the next one, in one transaction."""
+    settings = harvest.settings()
+    with harvest.engine.begin() as conn:
+        poll = polls.reload(conn, poll)
+        at = max(attempt.at, poll.last_attempt_at or poll.watched_from)
+        attempt = replace(attempt, at=at)
+        evidence.prove(conn, poll, attempt)
+        after = outcome.after(settings, poll, attempt, trouble)
+        polls.change(conn, poll, **_waiting(harvest, after, trouble))
+        _mark(conn, poll, trouble, at)
+        if poll.job == "progress" and attempt.changes:
+            _plan_unlocks(conn, settings, poll, at)
+        _beat(conn, harvest, at)
+    log.info("%s %s: %s%s", poll.job, poll.target, attempt.outcome, _why(attempt))
+
+
+def _why(attempt: Attempt) -> str:
+    return f" ({attempt.error})" if attempt.error else ""
+
+
+def _waiting(harvest: Harvest, after: dict[str, Any], trouble: ApiError | None) -> dict[str, Any]:
+    """Let no failed poll be due before the time that RA asked us to wait for."""
+    until = harvest.client.not_before
+    if not isinstance(trouble, Unavailable) or until is None:
+        return after
+    return {**after, "due_at": max(after["due_at"], until)}
+
+
+def _mark(conn: Connection, poll: Poll, trouble: ApiError | None, at: datetime) -> None:
+    """Mark the game or achievement that RA denied in two rounds."""
+    what = outcome.denied(poll, trouble)
+    tables = {"game": schema.games, "achievement": schema.achievements}
+    if what in tables:
+        own = poll.game_id if what == "game" else poll.achievement_id
+        entity = tables[what]
+        there = (entity.c.id == own) & entity.c.gone_at.is_(None)
+        conn.execute(entity.update().where(there).values(gone_at=at))
+
+
+def _plan_unlocks(conn: Connection, settings: Settings, poll: Poll, at: datetime) -> None:
+    """Let new achievements of a game be listed in this very round."""
+    known = known_achievements(conn, poll.game_id)
+    wanted = list(watchlist.unlock_polls(settings, known, at=at))
+    mine = schema.polls.c.game_id == poll.game_id
+    moved_here = schema.polls.c.achievement_id.in_([own.id for own in known])
+    polls.plan(conn, wanted, at=at, within=(schema.polls.c.job == "unlocks") & (mine | moved_here))
+
+
+def make_due(harvest: Harvest, selection: Selection, *, is_forced: bool) -> None:
+    """Count everything selected as due now (`fetch --all`, `fetch --force`)."""
+    with harvest.engine.begin() as conn:
+        polls.make_due(conn, selection, at=harvest.clock(), is_forced=is_forced)

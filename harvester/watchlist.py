@@ -1,0 +1,100 @@
+"""Which polls a watchlist asks for. Pure: settings and known achievements in, polls out."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from harvester.config import Settings, WatchedGame
+from harvester.schedule import Every, OnChange, Schedule, interval_seconds, text_of
+from harvester.store.polls import BACKFILL, ROUTINE, Wanted
+
+
+@dataclass(frozen=True)
+class KnownAchievement:
+    """An achievement that the database knows, and the game it belongs to."""
+
+    id: int
+    game_id: int
+
+
+def polls(
+    settings: Settings, achievements: Iterable[KnownAchievement], *, at: datetime
+) -> list[Wanted]:
+    """List every poll that the watchlist asks for."""
+    return [
+        *_of_games(settings, at),
+        *_of_developers(settings, at),
+        *unlock_polls(settings, achievements, at=at),
+    ]
+
+
+def _of_games(settings: Settings, at: datetime) -> Iterator[Wanted]:
+    for game in settings.watch.games:
+        yield _of_game(settings, game, "game-tickets", at)
+        yield _of_game(settings, game, "distribution", at)
+        for player in settings.watch.users or (None,):
+            yield _of_game(settings, game, "progress", at, player)
+
+
+def _of_game(
+    settings: Settings, game: WatchedGame, job: str, at: datetime, player: str | None = None
+) -> Wanted:
+    target = f"game {game.id}" + (f", player {player}" if player else "")
+    when = _timing(settings, job_schedule(settings, job, game), at)
+    return Wanted(job, target, *when, game_id=game.id, asked_as=player, priority=ROUTINE)
+
+
+def _of_developers(settings: Settings, at: datetime) -> Iterator[Wanted]:
+    job = "developer-tickets"
+    when = _timing(settings, job_schedule(settings, job), at)
+    for name in settings.watch.developers:
+        yield Wanted(job, f"developer {name}", *when, asked_as=name)
+
+
+def unlock_polls(
+    settings: Settings, achievements: Iterable[KnownAchievement], *, at: datetime
+) -> Iterator[Wanted]:
+    """List the unlock lists to read: every known achievement of the games that want them."""
+    games = {game.id: game for game in settings.watch.games}
+    for own in achievements:
+        game = games.get(own.game_id)
+        if game is not None and unlock_mode(settings, game) != "off":
+            yield _of_achievement(settings, game, own, at)
+
+
+def _of_achievement(
+    settings: Settings, game: WatchedGame, own: KnownAchievement, at: datetime
+) -> Wanted:
+    when = _timing(settings, job_schedule(settings, "unlocks", game), at)
+    return Wanted(
+        "unlocks",
+        f"achievement {own.id}",
+        *when,
+        game_id=game.id,
+        achievement_id=own.id,
+        priority=BACKFILL,
+    )
+
+
+def unlock_mode(settings: Settings, game: WatchedGame) -> str:
+    """Tell how much of a game's unlock lists is wanted: "full", "recent" or "off"."""
+    return game.unlocks or settings.jobs.unlocks.mode
+
+
+def job_schedule(settings: Settings, job: str, game: WatchedGame | None = None) -> Schedule:
+    """Tell the schedule of a job; a game may have its own."""
+    general: Schedule = getattr(settings.jobs, job.replace("-", "_")).every
+    return game.every.get(job, general) if game else general
+
+
+def sweep(settings: Settings) -> Every:
+    """Tell how often a list that is read on change is read completely all the same."""
+    return Every(int(settings.jobs.unlocks.sweep.total_seconds()))
+
+
+def _timing(settings: Settings, schedule: Schedule, at: datetime) -> tuple[str, int]:
+    """Write a schedule down for the plan: its text, and its present interval in seconds."""
+    if isinstance(schedule, OnChange):
+        every = sweep(settings)
+        return f"on-change, sweep {text_of(every)}", every.seconds
+    return text_of(schedule), interval_seconds(schedule, at, settings.schedule.zone)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import Engine
@@ -27,6 +28,9 @@ class Time:
     now: Clock = clock.now
     monotonic: Callable[[], float] = time.monotonic
     wait: Callable[[float], None] | None = None  # None: wait until somebody asks to stop
+
+
+REAL_TIME = Time()
 
 
 @contextmanager
@@ -111,4 +115,6 @@ def _made(
     pacer.factor = before.pace_factor
     client = Client(api, pacer=pacer, stop=stop, now=time_of.now, admit=meter.admit)
     client.not_before = before.not_before_at
-    return Harvest(engine, client, pacer, meter, time_of.now, stop, run, settings, tell)
+    made = Harvest(engine, client, pacer, meter, time_of.now, stop, run, settings, tell)
+    client.wait = time_of.wait or partial(harvest.pause, made)
+    return made

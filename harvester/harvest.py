@@ -30,6 +30,7 @@ from harvester.store.rows import Changes, UserRef
 log = logging.getLogger(__name__)
 
 GIVE_UP_AFTER = 3  # unavailable answers in a row that end a round
+SHORT_PAUSE_SECONDS = 60  # a longer wait shows signs of life
 PROOFS_APART = timedelta(hours=1)  # two proofs of absence need never be further apart
 
 
@@ -90,7 +91,6 @@ def round_of(harvest: Harvest, selection: Selection) -> Iterator[Told]:
 
 
 def _next(harvest: Harvest, selection: Selection) -> Poll | None:
-    harvest.settings()  # lets a changed watchlist be noticed between two polls
     with harvest.engine.connect() as conn:
         return polls.next_due(conn, selection, at=harvest.clock())
 
@@ -248,6 +248,20 @@ def _beat(conn: Connection, harvest: Harvest, at: datetime) -> None:
         pace_factor=harvest.pacer.factor,
         not_before_at=harvest.client.not_before,
     )
+
+
+def beat(harvest: Harvest) -> None:
+    """Tell the database that this process lives, though it asks nothing."""
+    with harvest.engine.begin() as conn:
+        _beat(conn, harvest, harvest.clock())
+
+
+def pause(harvest: Harvest, seconds: float) -> None:
+    """Wait while telling the database that this process lives; raise `Stopped` when asked to."""
+    while seconds > 0:
+        harvest.stop.wait(min(seconds, SHORT_PAUSE_SECONDS))
+        seconds -= SHORT_PAUSE_SECONDS
+        beat(harvest)
 
 
 def end(harvest: Harvest) -> None:

@@ -121,7 +121,7 @@ def _stand_ins(conn: Connection, names: list[str]) -> dict[str, int]:
     found: dict[str, int] = {}
     for start in range(0, len(names), CHUNK):
         chunk = nameless.where(users.c.name.in_(names[start : start + CHUNK]))
-        found.update(dict(conn.execute(chunk).tuples().all()))
+        found.update({row.name: row.id for row in conn.execute(chunk)})
     return found
 
 

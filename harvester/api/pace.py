@@ -1,0 +1,115 @@
+"""How fast we may ask, and how long we wait when RA says that it was too fast.
+
+Pure arithmetic: clocks, chance and a way to wait are handed in.
+"""
+
+import random
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Final
+
+SLOWEST: Final = 1 / 16
+QUIET_SECONDS: Final = 15 * 60  # without a 429, after which the pace doubles again
+FIRST_WAIT: Final = 60  # seconds, after a 429 that does not say how long
+LONGEST_WAIT: Final = 15 * 60  # seconds that are waited for inside a round
+_DAY: Final = 24 * 60 * 60
+_MOST_DIGITS: Final = 9
+
+
+@dataclass(eq=False)
+class Pacer:
+    """Lets a burst of requests through at once, then `rate` (times `factor`) a second.
+
+    A request that has to wait takes its token beforehand, so several threads that wait
+    at the same time are spaced as well.
+    """
+
+    rate: float
+    burst: int
+    monotonic: Callable[[], float]
+    wait: Callable[[float], None]
+    _factor: float = field(default=1.0, init=False)
+    _tokens: float = field(init=False)
+    _filled_at: float = field(init=False)
+    _quiet_since: float = field(init=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._tokens = float(self.burst)
+        self._filled_at = self._quiet_since = self.monotonic()
+
+    @property
+    def factor(self) -> float:
+        """The part of the rate that is used now: 1, 1/2, … 1/16."""
+        with self._lock:
+            self._fill()
+            return self._factor
+
+    @factor.setter
+    def factor(self, remembered: float) -> None:
+        with self._lock:
+            self._fill()
+            self._slow_to(remembered)
+
+    def take(self) -> None:
+        """Wait until the next request may start."""
+        with self._lock:
+            self._fill()
+            self._tokens -= 1
+            seconds = max(0.0, -self._tokens / (self.rate * self._factor))
+        if seconds:
+            self.wait(seconds)
+
+    def slow_down(self) -> None:
+        """Halve the pace after a 429, and let no burst through before it has refilled."""
+        with self._lock:
+            self._fill()
+            self._slow_to(self._factor / 2)
+            self._tokens = min(self._tokens, 0.0)
+
+    def _slow_to(self, factor: float) -> None:
+        self._factor = min(1.0, max(SLOWEST, factor))
+        self._quiet_since = self._filled_at
+
+    def _fill(self) -> None:
+        """Add what has dripped in since the last look, then quicken if it was quiet."""
+        now = self.monotonic()
+        dripped = (now - self._filled_at) * self.rate * self._factor
+        self._tokens = min(float(self.burst), self._tokens + dripped)
+        self._filled_at = now
+        while self._factor < 1 and now - self._quiet_since >= QUIET_SECONDS:
+            self._factor = min(1.0, self._factor * 2)
+            self._quiet_since += QUIET_SECONDS
+
+
+def retry_after(header: str | None, now: datetime) -> float | None:
+    """Read how many seconds (at most a day) RA asks to wait; None: it does not say.
+
+    The header is either a number of seconds or a date in the form of an e-mail's.
+    """
+    if header is None:
+        return None
+    if header.strip().isdecimal() and header.isascii():
+        return float(min(int(header.strip()[:_MOST_DIGITS]), _DAY))
+    return _until(header, now)
+
+
+def backoff(times: int, chance: random.Random) -> float:
+    """Return the wait after so many 429 in a row: a minute, doubling to 15.
+
+    Shortened by chance, up to a fifth, so that many clients do not come back at once.
+    """
+    doublings = min(times - 1, 8)  # past the longest wait anyway
+    return min(LONGEST_WAIT, FIRST_WAIT << doublings) * (1 - 0.2 * chance.random())
+
+
+def _until(header: str, now: datetime) -> float | None:
+    try:
+        moment = parsedate_to_datetime(header)
+    except ValueError:
+        return None
+    zoned = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return min(max(0.0, (zoned - now).total_seconds()), float(_DAY))

@@ -1,0 +1,76 @@
+from datetime import UTC, date, datetime
+
+from harvester.api.payloads import Achievement, GameInfo, GameProgress, game_progress
+
+created, modified = (
+    datetime(2012, 11, 2, 0, 3, 12, tzinfo=UTC),
+    datetime(2023, 8, 8, 0, 36, 59, tzinfo=UTC),
+)
+hardcore = datetime(2024, 4, 23, 21, 28, 49, tzinfo=UTC)
+ask = game_progress(501, "01J0000000000000000000R0BX")
+expected = GameProgress(
+    game=GameInfo(
+        id=501,
+        title="Café Racer",
+        console_id=1,
+        console_name="Genesis/Mega Drive",
+        parent_game_id=500,
+        forum_topic_id=None,
+        publisher=None,
+        developer="Some Studio ",
+        genre="",
+        released_on=date(1991, 6, 11),
+        released_granularity="month",
+        image_icon="/Images/000501.png",
+        image_title="/Images/000502.png",
+        image_ingame="/Images/000503.png",
+        image_box_art="/Images/000504.png",
+        rich_presence_md5="cce60593880d25c97797446ed33eaffb",
+        players=27080,
+        achievements_count=2,
+        achievements=(
+            Achievement(
+                id=72,
+                title="Second Lap",
+                description="Again",
+                points=3,
+                true_ratio=4,
+                author_name="Ada",
+                author_ulid="01J0000000000000000000ADAX",
+                type="win_condition",
+                badge_name="250336",
+                display_order=-1,
+                mem_md5="22c9d5e2cd7571df18a1a1b43dfe1fea",
+                unlocks=24273,
+                unlocks_hardcore=10831,
+                created_at=created,
+                modified_at=modified,
+                earned_at=datetime(2016, 3, 12, 17, 47, 29, tzinfo=UTC),
+                earned_hardcore_at=hardcore,
+            ),
+            Achievement(
+                id=71,
+                title="First Lap",
+                description="Finish a lap",
+                points=5,
+                true_ratio=7,
+                author_name="Ada",
+                type=None,
+                badge_name="250337",
+                display_order=1,
+                mem_md5="0fc9d5e2cd7571df18a1a1b43dfe1fea",
+                unlocks=None,
+                unlocks_hardcore=None,
+                created_at=created,
+                modified_at=modified,
+            ),
+        ),
+    ),
+    awarded=2,
+    awarded_hardcore=1,
+    completion=1.0,
+    completion_hardcore=0.6667,
+    playtime_seconds=3600,
+    award_kind="beaten-hardcore",
+    award_at=hardcore,
+)

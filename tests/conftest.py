@@ -8,7 +8,7 @@ import pytest
 
 Connect = Callable[[socket.socket, object], object]
 
-pytest_plugins = ["worlds"]
+pytest_plugins = ["worlds", "commands"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

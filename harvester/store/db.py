@@ -102,7 +102,7 @@ def _reason(error: exc.DBAPIError) -> str:
         "readonly": "check who owns the file and its folder",
         "is full": "free some space and start again; nothing that was stored is lost",
         "locked": "another program has it open for writing; close that and try again",
-        "malformed": "restore a backup; `harvester db check` tells more",
+        "malformed": "restore a backup",
         "not a database": "database.url points at a file of another kind",
         "connection": "check that the server runs and that database.url is right",
     }

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from filelock import FileLock, Timeout
 from sqlalchemy import Engine, exc, text
 
-from harvester.errors import DatabaseHeld
+from harvester.errors import DatabaseHeld, DatabaseUnfit
 from harvester.store import db, runs
 
 ADVISORY_KEY = 0x52414856  # "RAHV", the same in every database
@@ -22,6 +23,9 @@ def hold(engine: Engine) -> Iterator[None]:
 
 @contextmanager
 def _file_lock(engine: Engine, path: str) -> Iterator[None]:
+    folder = Path(path).parent
+    if not folder.is_dir():  # the lock would make it, and a slip of the pen become a harvest
+        raise DatabaseUnfit(f"there is no folder {folder}; make it, or mend database.url")
     try:
         with FileLock(f"{path}.lock", timeout=0):
             yield

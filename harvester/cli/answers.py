@@ -1,0 +1,174 @@
+"""`harvester status`, `trend` and `query`: what is remembered, and how well."""
+
+import sys
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Literal, TypedDict, TypeVar, Unpack
+
+import click
+
+from harvester import clock
+from harvester.cli.options import (
+    Globals,
+    Lasting,
+    common,
+    in_format,
+    option,
+    several_achievements,
+    several_developers,
+    several_games,
+    several_users,
+)
+from harvester.cli.reading import reading
+from harvester.cli.session import note, show
+from harvester.errors import ConfigError
+from harvester.store import report, series, trends
+from harvester.store.sql import run_query
+
+T = TypeVar("T")
+
+_ENDS: Final[tuple[Literal["since"], Literal["until"]]] = ("since", "until")
+_LISTED: Final = ("name", "options", "values", "shows")
+
+
+class _Asked(TypedDict):
+    """The options of `trend` that say what about."""
+
+    games: Sequence[int]
+    achievements: Sequence[int]
+    users: Sequence[str]
+    developers: Sequence[str]
+    since: str
+    until: str
+    every: str
+
+
+@click.command()
+@option("--each", "is_each", is_flag=True, help="Unlock lists one by one, not by game.")
+@in_format
+@common
+@click.pass_obj
+def status(chosen: Globals, *, is_each: bool, form: str) -> None:
+    """Show how every poll is doing.
+
+    Coverage is the share of the time since it is watched, 30 days at most, in which it was
+    looked at as often as planned: 1 is always. Times are UTC.
+    """
+    with reading(chosen) as engine, engine.connect() as conn:
+        rows = report.status(conn, at=clock.now(), is_each=is_each)
+    show(rows, report.COLUMNS, form)
+    if not rows:
+        note("nothing was planned yet; `harvester fetch` does, and asks")
+
+
+@click.command()
+@click.argument("name", required=False)
+@click.option("--list", "is_list", is_flag=True, help="List the trends there are.")
+@several_games
+@several_achievements
+@several_users
+@several_developers
+@option("--since", default="30d", show_default=True, help="A date, a time, or an age.")
+@option("--until", default="now", show_default=True, help="The same.")
+@option("--every", default="1d", show_default=True, help="1h, 6h, 1d, 1w, 1mo ...")
+@in_format
+@common
+@click.pass_obj
+def trend(
+    chosen: Globals, /, *, name: str | None, is_list: bool, form: str, **asked: Unpack[_Asked]
+) -> None:
+    """Show how something changed over time.
+
+    A row tells how it stood at the end of a period (UTC); a value is empty where nothing
+    was known at that time. `harvester trend --list` tells what NAME can be.
+    """
+    if is_list:
+        show(_listed(), _LISTED, form)
+        return
+    if name is None:
+        raise click.UsageError("say which one; `harvester trend --list` tells what there is.")
+    rows = _answered(chosen, name, **asked)
+    show(rows, list(rows[0]) if rows else ["time"], form)
+    if not rows:
+        note("nothing is known about that")
+
+
+def _listed() -> list[dict[str, object]]:
+    return [
+        {
+            "name": one.name,
+            "options": _options(one),
+            "values": " ".join(one.values),
+            "shows": one.help,
+        }
+        for one in trends.TRENDS.values()
+    ]
+
+
+def _options(one: trends.Trend) -> str:
+    needed = " or ".join(f"--{key}" for key in one.needs)
+    more = " ".join(f"--{key}" for key in one.keys if key not in one.needs)
+    return f"needs {needed}" + (f", takes {more}" if more else "")
+
+
+def _answered(chosen: Globals, name: str, **asked: Unpack[_Asked]) -> list[dict[str, Any]]:
+    now = clock.now()
+    every = _read("--every", asked["every"], series.parse_every)
+    since, until = (
+        min(_read(f"--{end}", asked[end], lambda text: series.parse_instant(text, now)), now)
+        for end in _ENDS
+    )
+    with reading(chosen) as engine, engine.connect() as conn:
+        return trends.answer(
+            conn,
+            name,
+            games=asked["games"],
+            achievements=asked["achievements"],
+            users=asked["users"],
+            developers=asked["developers"],
+            since=since,
+            until=until,
+            every=every,
+        )
+
+
+def _read(name: str, text: str, parse: Callable[[str], T]) -> T:
+    try:
+        return parse(text)
+    except ValueError as wrong:
+        raise ConfigError(f"{name} {text}: {wrong}") from None
+
+
+@click.command()
+@click.argument("sql", metavar="SQL")
+@option(
+    "--timeout",
+    type=Lasting(),
+    default="30s",
+    show_default=True,
+    metavar="DURATION",
+    help="How long the database may work on it.",
+)
+@in_format
+@common
+@click.pass_obj
+def query(chosen: Globals, *, sql: str, timeout: float, form: str) -> None:
+    """Ask the collected history in SQL (`-`: read the query from standard input).
+
+    Only reading is possible: the database itself refuses everything else.
+    """
+    words = sys.stdin.read() if sql == "-" else sql
+    with reading(chosen) as engine:
+        columns, lines = run_query(engine, words, seconds=timeout)
+        names = _told_apart(columns)
+        show((dict(zip(names, line, strict=True)) for line in lines), names, form)
+
+
+def _told_apart(columns: Sequence[str]) -> list[str]:
+    """Give columns of the same name numbers: a row holds each name once."""
+    seen: Counter[str] = Counter()
+    names = []
+    for name in columns:
+        seen[name] += 1
+        names.append(name if seen[name] == 1 else f"{name}_{seen[name]}")
+    return names

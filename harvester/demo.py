@@ -1,0 +1,163 @@
+"""The demo: the real harvester on a simulated RetroAchievements, weeks in seconds.
+
+populate a world -> serve it on loopback -> let it live and harvest it, day after day, on
+simulated time -> show what is remembered. Client, harvest, history and trends are the ones
+that everybody uses; only players, games and the clock are made up.
+"""
+
+import random
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, func, select
+
+from harvester import app, config, harvest
+from harvester.errors import ConfigError
+from harvester.sandbox.activity import live
+from harvester.sandbox.populate import populate
+from harvester.sandbox.server import serve
+from harvester.sandbox.world import World
+from harvester.stop import Stop
+from harvester.store import schema, trends
+from harvester.store.polls import Selection
+from harvester.store.series import parse_every
+
+FILE = "demo.db"
+DAYS = 28
+ROUNDS_A_DAY = 3
+EVENTS_AN_HOUR = 2
+SEED = 7
+COUNTED = ("games", "achievements", "users", "tickets", "unlocks", "distribution", "fetches")
+
+QUERIES = (
+    "SELECT state, count(*) AS tickets FROM ticket_states WHERE valid_to IS NULL GROUP BY state",
+    """SELECT name, count(*) AS unlocks FROM unlocks JOIN users ON id = user_id
+WHERE valid_to IS NULL GROUP BY user_id ORDER BY unlocks DESC LIMIT 5""",
+    """SELECT title, points, valid_from, valid_to FROM achievement_versions
+WHERE valid_to IS NOT NULL ORDER BY valid_to DESC LIMIT 5""",
+)
+
+
+@dataclass(frozen=True)
+class Demo:
+    """What a demo came to: what was asked and found, and two trends to look at."""
+
+    path: Path
+    days: int
+    requests: int
+    outcomes: Counter[str]
+    rows: dict[str, int]
+    tickets: list[dict[str, Any]]
+    players: list[dict[str, Any]]
+
+
+def run(directory: Path, *, tell: Callable[[int], None] = lambda _day: None) -> Demo:
+    """Harvest four simulated weeks into demo.db; `tell` hears of every day that is over.
+
+    Raises `ConfigError` where demo.db is there and no demo made it.
+    """
+    path = directory / FILE
+    _make_room(path)
+    world = World()
+    populate(world, seed=SEED, games=3, achievements=14, users=60, tickets=14)
+    with serve(world) as base_url, _harvest(world, base_url, path) as made:
+        outcomes = _weeks(world, made, tell)
+        with made.engine.connect() as conn:
+            return _told(conn, world, path, made.client.sent, outcomes)
+
+
+def _make_room(path: Path) -> None:
+    """Remove the demo.db of an earlier demo, and nothing else."""
+    if path.exists() and not _is_of_a_demo(path):
+        raise ConfigError(f"{path} is there and was not made by a demo; move it out of the way")
+    for suffix in ("", "-wal", "-shm", ".lock"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
+def _is_of_a_demo(path: Path) -> bool:
+    try:
+        with closing(sqlite3.connect(path)) as conn:
+            return conn.execute("SELECT DISTINCT command FROM runs").fetchall() == [("demo",)]
+    except sqlite3.DatabaseError:
+        return False
+
+
+@contextmanager
+def _harvest(world: World, base_url: str, path: Path) -> Iterator[harvest.Harvest]:
+    """Put a harvest together that takes its time from the world."""
+    text = _config(world, base_url, path)
+    settings = config.parse(text, path=path.with_suffix(".toml"), environ={})
+    time_of = app.Time(
+        now=lambda: world.now,
+        monotonic=lambda: world.now.timestamp(),  # noqa: PLW0108 - time goes on
+        wait=lambda seconds: world.advance(seconds=int(seconds) + 1),
+    )
+    with app.harvesting(lambda: settings, "demo", stop=Stop(), time_of=time_of) as made:
+        yield made
+
+
+def _config(world: World, base_url: str, path: Path) -> str:
+    player, maker = list(world.people)[1].name, world.username
+    return f"""
+        [api]
+        username = "{world.username}"
+        key = "{world.key}"
+        base_url = "{base_url}"
+        [database]
+        url = "sqlite:///{path.resolve()}"
+        [watch]
+        games = {sorted(world.games)}
+        users = ["{player}"]
+        developers = ["{maker}"]
+        [jobs.game-tickets]
+        every = "8h"
+        [jobs.developer-tickets]
+        every = "8h"
+        [jobs.progress]
+        every = "8h"
+        """
+
+
+def _weeks(world: World, made: harvest.Harvest, tell: Callable[[int], None]) -> Counter[str]:
+    """Let the world live and harvest it, round after round."""
+    rng, outcomes = random.Random(SEED), Counter[str]()  # noqa: S311 - a made-up world
+    for day in range(DAYS):
+        for _ in range(ROUNDS_A_DAY):
+            outcomes.update(_round(made))
+            live(world, rng, 24 / ROUNDS_A_DAY, per_hour=EVENTS_AN_HOUR)
+        tell(day + 1)
+    return outcomes
+
+
+def _round(made: harvest.Harvest) -> Iterator[str]:
+    return (told.attempt.outcome for told in harvest.round_of(made, Selection()) if told.attempt)
+
+
+def _told(
+    conn: Connection, world: World, path: Path, requests: int, outcomes: Counter[str]
+) -> Demo:
+    return Demo(
+        path,
+        DAYS,
+        requests,
+        outcomes,
+        {name: _count(conn, name) for name in COUNTED},
+        _trend(conn, world, "game-tickets"),
+        _trend(conn, world, "players"),
+    )
+
+
+def _trend(conn: Connection, world: World, name: str) -> list[dict[str, Any]]:
+    since, every = world.now - timedelta(days=DAYS), parse_every("1w")
+    game = min(world.games)
+    return trends.answer(conn, name, games=[game], since=since, until=world.now, every=every)
+
+
+def _count(conn: Connection, name: str) -> int:
+    return conn.scalar(select(func.count()).select_from(schema.metadata.tables[name])) or 0

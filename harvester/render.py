@@ -1,0 +1,138 @@
+"""Rows as text for people and programs: table, JSON, NDJSON, CSV or TSV.
+
+Everything but the table is written row by row, so that a long answer starts at once and
+takes no memory.
+"""
+
+import csv
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from math import isfinite
+from typing import Final, TextIO
+
+from harvester.tables import table
+from harvester.text import one_line
+
+Row = Mapping[str, object]
+
+_FORMULA: Final = re.compile(r"\s*[=+@-]|[\t\r]")  # what spreadsheets take for a formula
+_UNSAFE: Final = re.compile(r"[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def render(rows: Iterable[Row], columns: Sequence[str], form: str, out: TextIO) -> None:
+    """Write rows to `out` in one of `FORMATS`; a column that a row lacks is null."""
+    out.writelines(f"{line}\n" for line in FORMATS[form](rows, columns, out))
+
+
+def terminal_width(out: TextIO) -> int | None:
+    """Return the width of the terminal that `out` is; None if it is none."""
+    return shutil.get_terminal_size().columns if out.isatty() else None
+
+
+def _table(rows: Iterable[Row], columns: Sequence[str], out: TextIO) -> Iterator[str]:
+    lines = table(list(rows), columns, width=terminal_width(out))
+    yield _bold(next(lines, ""), out)
+    yield from lines
+
+
+def _bold(header: str, out: TextIO) -> str:
+    is_plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    return header if is_plain or not out.isatty() else f"\x1b[1m{header}\x1b[0m"
+
+
+def _json(rows: Iterable[Row], columns: Sequence[str], out: TextIO) -> Iterator[str]:
+    """Yield one array with a line per object."""
+    before = "["
+    for line in _ndjson(rows, columns, out):
+        yield before if before == "[" else f"{before},"
+        before = line
+    yield from ["[]"] if before == "[" else [before, "]"]
+
+
+def _ndjson(rows: Iterable[Row], columns: Sequence[str], _out: TextIO) -> Iterator[str]:
+    for row in rows:
+        ordered = {name: _plain(row.get(name)) for name in columns}
+        text = json.dumps(ordered, ensure_ascii=False, allow_nan=False, default=str)
+        yield _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
+def _plain(value: object) -> object:
+    """Turn a value into what JSON knows: instants as RFC 3339, no NaN, bytes in hex."""
+    match value:
+        case datetime():
+            return f"{value.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+        case date():
+            return value.isoformat()
+        case float() if not isfinite(value):
+            return None
+        case Decimal():
+            return _plain(float(value))
+        case bytes() | memoryview():
+            return bytes(value).hex()
+    return value
+
+
+def _csv(rows: Iterable[Row], columns: Sequence[str], _out: TextIO) -> Iterator[str]:
+    line = _Line()
+    writer = csv.writer(line, lineterminator="")
+    for cells in _cells(rows, columns):
+        writer.writerow(cells)
+        yield line.text
+
+
+def _tsv(rows: Iterable[Row], columns: Sequence[str], _out: TextIO) -> Iterator[str]:
+    return ("\t".join(cells) for cells in _cells(rows, columns))
+
+
+class _Line:
+    """What a CSV writer takes for a file: remembers the line it was given."""
+
+    text = ""
+
+    def write(self, text: str) -> None:
+        """Remember a line."""
+        self.text = text
+
+
+def _cells(rows: Iterable[Row], columns: Sequence[str]) -> Iterator[list[str]]:
+    yield [_cell(name) for name in columns]
+    for row in rows:
+        yield [_cell(row.get(name)) for name in columns]
+
+
+def _cell(value: object) -> str:
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "true" if value else "false"
+        case datetime():
+            return f"{value:%Y-%m-%d %H:%M:%S}"
+        case bytes() | memoryview():
+            return bytes(value).hex()
+        case str():
+            return _harmless(value)
+    return str(value)
+
+
+def _harmless(text: str) -> str:
+    """Keep spreadsheets from running a text as a formula."""
+    line = one_line(text)
+    return f"'{line}" if _FORMULA.match(text) or _FORMULA.match(line) else line
+
+
+Writer = Callable[[Iterable[Row], Sequence[str], TextIO], Iterator[str]]
+
+FORMATS: Final[Mapping[str, Writer]] = {
+    "table": _table,
+    "json": _json,
+    "ndjson": _ndjson,
+    "csv": _csv,
+    "tsv": _tsv,
+}
+"""The output formats by the name that `--format` takes."""

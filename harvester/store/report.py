@@ -1,0 +1,200 @@
+"""How the harvest is doing: what every poll came to, how much of its time it was looked at.
+
+A hole is a distance between two successful looks that is longer than the tolerance allows:
+between them, before the first, or since the last. Coverage is the share of the watched time,
+30 days at most, that lies in no hole.
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+from itertools import groupby
+from typing import Any, Final
+
+from sqlalchemy import (
+    CTE,
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    and_,
+    case,
+    func,
+    literal,
+    select,
+)
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import GenericFunction
+
+from harvester.store import runs, schema
+from harvester.store.evidence import TOLERANCE
+
+COLUMNS: Final = (
+    "job",
+    "target",
+    "last_ok_at",
+    "last_error",
+    "failures",
+    "due_at",
+    "coverage",
+)
+LOOKED_BACK: Final = timedelta(days=30)
+
+polls, fetches = schema.polls, schema.fetches
+_SUCCESSES = fetches.c.outcome.in_(["changed", "unchanged"])
+
+
+class _Seconds(GenericFunction[int]):
+    """An instant as seconds, to be subtracted; every database spells it differently."""
+
+    type = BigInteger()
+    name = "harvester_seconds"
+    inherit_cache = True
+
+
+@compiles(_Seconds, "sqlite")
+def _in_sqlite(element: _Seconds, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401
+    return f"CAST(strftime('%s', {compiler.process(element.clauses, **options)}) AS INTEGER)"
+
+
+@compiles(_Seconds, "postgresql")
+def _in_postgresql(element: _Seconds, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401
+    return f"CAST(EXTRACT(EPOCH FROM {compiler.process(element.clauses, **options)}) AS BIGINT)"
+
+
+def status(conn: Connection, *, at: datetime, is_each: bool = False) -> list[dict[str, Any]]:
+    """Return a row of `COLUMNS` for every watched poll.
+
+    The unlock lists of a game are one row, unless `is_each`: it has the newest success, the
+    error of the list that fails most, the next due time and the mean coverage.
+    Cost: O(rows of `fetches` in the last 30 days).
+    """
+    rows = [_row(poll, at) for poll in conn.execute(_looked_at(at))]
+    return rows if is_each else list(_folded(rows))
+
+
+def next_due(conn: Connection) -> dict[str, datetime]:
+    """Tell for every job when its next watched poll is due."""
+    query = select(polls.c.job, func.min(polls.c.due_at)).where(polls.c.watched_to.is_(None))
+    return {row[0]: row[1] for row in conn.execute(query.group_by(polls.c.job))}
+
+
+def _looked_at(at: datetime) -> Select[Any]:
+    """Select the watched polls, with the seconds in holes between looks, and the last look."""
+    looks = _looks(at)
+    holes = (
+        select(
+            looks.c.poll_id,
+            func.sum(_hole(looks)).label("holes"),
+            func.max(looks.c.last_at).label("looked_at"),
+        )
+        .group_by(looks.c.poll_id)
+        .subquery()
+    )
+    told = select(polls, holes.c.holes, holes.c.looked_at)
+    joined = told.outerjoin_from(polls, holes, holes.c.poll_id == polls.c.id)
+    order = (polls.c.job, polls.c.game_id, polls.c.achievement_id, polls.c.target)
+    return joined.where(polls.c.watched_to.is_(None)).order_by(*order)
+
+
+def _looks(at: datetime) -> CTE:
+    """List the successful looks of the time in question, each with the end of the one before."""
+    start = _later(polls.c.watched_from, literal(at - LOOKED_BACK, schema.Instant))
+    before = func.lag(fetches.c.last_at).over(
+        partition_by=fetches.c.poll_id, order_by=(fetches.c.last_at, fetches.c.id)
+    )
+    return (
+        select(
+            fetches.c.poll_id,
+            fetches.c.first_at,
+            fetches.c.last_at,
+            func.coalesce(before, polls.c.watched_from, type_=schema.Instant).label("since"),
+            start.label("start"),
+            polls.c.interval_seconds,
+        )
+        .join(polls, polls.c.id == fetches.c.poll_id)
+        .where(polls.c.watched_to.is_(None), _SUCCESSES)
+        .where(fetches.c.last_at >= func.coalesce(_edge(start), start, type_=schema.Instant))
+        .cte("looks")
+    )
+
+
+def _edge(start: ColumnElement[datetime]) -> ColumnElement[datetime]:
+    """Find the last look before the time in question: a hole may reach over its edge."""
+    earlier = fetches.alias("earlier")
+    return (
+        select(func.max(earlier.c.last_at))
+        .where(
+            earlier.c.poll_id == polls.c.id,
+            earlier.c.outcome.in_(["changed", "unchanged"]),
+            earlier.c.last_at >= polls.c.watched_from,
+            earlier.c.last_at < start,
+        )
+        .correlate(polls)
+        .scalar_subquery()
+    )
+
+
+def _hole(looks: CTE) -> ColumnElement[int]:
+    """Tell the seconds of the hole before a look that lie in the time in question."""
+    whole = _Seconds(looks.c.first_at) - _Seconds(looks.c.since)
+    visible = _Seconds(looks.c.first_at) - _Seconds(_later(looks.c.since, looks.c.start))
+    is_hole = and_(whole > TOLERANCE * looks.c.interval_seconds, visible > 0)
+    return case((is_hole, visible), else_=0)
+
+
+def _later(one: ColumnElement[datetime], other: ColumnElement[datetime]) -> ColumnElement[datetime]:
+    return case((one > other, one), else_=other)
+
+
+def _row(poll: Row[Any], at: datetime) -> dict[str, Any]:
+    own = {name: getattr(poll, name) for name in COLUMNS if name != "coverage"}
+    return own | {"coverage": _coverage(poll, at), "game_id": poll.game_id}
+
+
+def _coverage(poll: Row[Any], at: datetime) -> float | None:
+    """Return the share of the watched time in no hole; None if no time has passed yet."""
+    start = max(poll.watched_from, at - LOOKED_BACK)
+    watched: float = (at - start).total_seconds()
+    if watched <= 0:
+        return None
+    looked_at = poll.looked_at or poll.watched_from
+    is_late = (at - looked_at).total_seconds() > TOLERANCE * poll.interval_seconds
+    late: float = (at - max(looked_at, start)).total_seconds() if is_late else 0
+    return round(1 - (int(poll.holes or 0) + late) / watched, 4)
+
+
+def _folded(rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Make one row of the unlock lists of a game."""
+    for (job, game), group in groupby(rows, key=lambda row: (row["job"], row["game_id"])):
+        these = list(group)
+        yield from [_of_game(game, these)] if job == "unlocks" else these
+
+
+def _of_game(game: int, lists: list[dict[str, Any]]) -> dict[str, Any]:
+    listed = [row["last_ok_at"] for row in lists if row["last_ok_at"]]
+    covered = [row["coverage"] for row in lists if row["coverage"] is not None]
+    worst = max(lists, key=lambda row: (row["failures"], row["last_error"] is not None))
+    return {
+        "job": "unlocks",
+        "target": f"game {game}: {len(listed)} of {len(lists)} achievements listed",
+        "last_ok_at": max(listed, default=None),
+        "last_error": worst["last_error"],
+        "failures": worst["failures"],
+        "due_at": min(row["due_at"] for row in lists),
+        "coverage": round(sum(covered) / len(covered), 4) if covered else None,
+        "game_id": game,
+    }
+
+
+def health(conn: Connection, *, at: datetime, within: timedelta) -> tuple[bool, str]:
+    """Tell whether a daemon gave a sign of life `within` that time, and in words what is known."""
+    newest = runs.newest(conn)
+    if newest is None:
+        return False, "nothing ever ran on this database"
+    seen = f"{newest['beat_at']:%Y-%m-%d %H:%M:%S} UTC"
+    if newest["command"] != "run" or newest["ended_at"] is not None:
+        return False, f"no daemon; `harvester {newest['command']}` was here last, at {seen}"
+    is_alive = at - newest["beat_at"] <= within
+    return is_alive, f"process {newest['pid']} on {newest['host']}, last sign of life at {seen}"

@@ -1,0 +1,117 @@
+import io
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from rich.console import Console
+
+from harvester.display import Progress, live, spoken
+from harvester.harvest import Told
+from harvester.store.evidence import Attempt
+from harvester.store.polls import Poll
+from harvester.store.rows import Changes
+from harvester.tally import Tally
+
+AT = datetime(2026, 3, 1, tzinfo=UTC)
+POLL = Poll(
+    id=1,
+    job="unlocks",
+    target="achievement 7\x1b[2J",
+    game_id=1,
+    achievement_id=7,
+    asked_as=None,
+    user_id=None,
+    watched_from=AT,
+    watched_to=None,
+    priority=0,
+    schedule="3600s",
+    interval_seconds=3600,
+    due_at=AT,
+    last_attempt_at=None,
+    last_ok_at=None,
+    listed_at=None,
+    token=None,
+    failures=0,
+    last_outcome=None,
+    last_error=None,
+    gone_at=None,
+    cursor=None,
+    fetch_id=None,
+)
+ASKING = Told(POLL, 30)
+DONE = Told(POLL, 20, Changes(5, 1), Attempt("changed", AT, 2))
+
+
+class Watch:
+    """A clock that is moved by hand."""
+
+    seconds = 0.0
+
+    def __call__(self) -> float:
+        """Tell the time."""
+        return self.seconds
+
+
+@pytest.fixture
+def watch() -> Watch:
+    return Watch()
+
+
+@pytest.fixture
+def progress(watch: Watch) -> Progress:
+    return Progress(requests=lambda: 1234, rate=lambda: 0.5, monotonic=watch)
+
+
+def test_before_anything_is_done_the_pace_tells_the_time_left(progress: Progress) -> None:
+    progress.hear(ASKING)
+    assert progress.line() == "0 done, 30 due, about 1 min left | 1,234 requests | 0 rows"
+
+
+def test_what_polls_took_so_far_tells_the_time_left(progress: Progress, watch: Watch) -> None:
+    progress.hear(ASKING)
+    watch.seconds = 600
+    progress.hear(DONE)
+    assert progress.line() == "1 done, 20 due, about 3.3 h left | 1,234 requests | 6 rows"
+
+
+def test_at_the_end_there_is_no_time_left(progress: Progress) -> None:
+    progress.hear(replace(DONE, due_left=0))
+    assert progress.line() == "1 done, 0 due | 1,234 requests | 6 rows"
+
+
+@pytest.mark.parametrize(("seconds", "words"), [(40, "40 s"), (150, "2 min"), (9000, "2.5 h")])
+def test_durations_are_spoken_roughly(seconds: float, words: str) -> None:
+    assert spoken(seconds) == words
+
+
+def test_off_a_terminal_nothing_is_shown(progress: Progress) -> None:
+    out = io.StringIO()
+    with live(progress, Console(file=out)):
+        progress.hear(ASKING)
+    assert out.getvalue() == ""
+
+
+@pytest.mark.parametrize("width", [80, 40])
+def test_on_a_terminal_two_lines_that_fit_say_how_far_it_is(progress: Progress, width: int) -> None:
+    out = io.StringIO()
+    console = Console(file=out, force_terminal=True, width=width, color_system=None)
+    with live(progress, console):
+        progress.hear(DONE)
+    assert "asking unlocks achievement 7" in out.getvalue()
+    assert "1 done, 20 due" in out.getvalue()
+    assert "7\x1b[2J" not in out.getvalue()
+    pictured = out.getvalue().replace("\r", "\n").splitlines()
+    assert max(len(line) for line in pictured if "done" in line and "\x1b" not in line) <= width
+
+
+def test_a_tally_counts_by_job_and_knows_a_refusal() -> None:
+    tally = Tally()
+    for told in (ASKING, DONE, ASKING):
+        tally.hear(told)
+    failed = replace(DONE, attempt=Attempt("invalid", AT, 1), changes=Changes())
+    tally.hear(failed)
+    tally.refuse(requests=4)
+    (row,) = tally.rows()
+    counts = {"changed": 1, "unchanged": 0, "failed": 2, "requests": 4, "opened": 5, "closed": 1}
+    assert row == {"job": "unlocks", "polls": 3, **counts}
+    assert (tally.failed, tally.requests) == (2, 4)

@@ -15,7 +15,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection
 
 from harvester import app, config, harvest
 from harvester.errors import ConfigError
@@ -24,7 +24,7 @@ from harvester.sandbox.populate import populate
 from harvester.sandbox.server import serve
 from harvester.sandbox.world import World
 from harvester.stop import Stop
-from harvester.store import schema, trends
+from harvester.store import audit, schema, trends
 from harvester.store.polls import Selection
 from harvester.store.series import parse_every
 
@@ -147,7 +147,7 @@ def _told(
         DAYS,
         requests,
         outcomes,
-        {name: _count(conn, name) for name in COUNTED},
+        {name: audit.count(conn, schema.metadata.tables[name]) for name in COUNTED},
         _trend(conn, world, "game-tickets"),
         _trend(conn, world, "players"),
     )
@@ -157,7 +157,3 @@ def _trend(conn: Connection, world: World, name: str) -> list[dict[str, Any]]:
     since, every = world.now - timedelta(days=DAYS), parse_every("1w")
     game = min(world.games)
     return trends.answer(conn, name, games=[game], since=since, until=world.now, every=every)
-
-
-def _count(conn: Connection, name: str) -> int:
-    return conn.scalar(select(func.count()).select_from(schema.metadata.tables[name])) or 0

@@ -1,6 +1,7 @@
 """What all tests share: no network beyond this machine, and recorded answers if given."""
 
 import ipaddress
+import logging
 import socket
 from collections.abc import Callable, Iterator
 
@@ -26,6 +27,17 @@ def no_socket_beyond_loopback() -> Iterator[None]:
         for name in ("connect", "connect_ex"):
             patch.setattr(socket.socket, name, _guarded(getattr(socket.socket, name)))
         yield
+
+
+@pytest.fixture(autouse=True)
+def log_as_it_was() -> Iterator[None]:
+    """Take back what a command did to the log of its process: here others run in it, too."""
+    root, ours = logging.getLogger(), logging.getLogger("harvester")
+    handlers, levels = root.handlers, (root.level, ours.level)
+    yield
+    root.handlers = handlers
+    root.setLevel(levels[0])
+    ours.setLevel(levels[1])
 
 
 def _guarded(connect: Connect) -> Connect:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from harvester.sandbox.truth import ProgressTruth, TicketTruth
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)  # its parts refer to each other: a repr would never end
 class World:
     """Players, games and tickets, an instant, the faults on order and the request log.
 

@@ -82,7 +82,7 @@ def info(conn: Connection) -> dict[str, object]:
         "bytes": _size(conn),
         "first look": first,
         "last look": last,
-        **{f"rows in {table.name}": _count(conn, table) for table in _tables()},
+        **{f"rows in {table.name}": count(conn, table) for table in _tables()},
     }
 
 
@@ -97,7 +97,8 @@ def _tables() -> list[Table]:
     return sorted(schema.metadata.tables.values(), key=lambda table: table.name)
 
 
-def _count(conn: Connection, table: Table) -> int:
+def count(conn: Connection, table: Table) -> int:
+    """Count the rows of a table."""
     return conn.scalar(select(func.count()).select_from(table)) or 0
 
 

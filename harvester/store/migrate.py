@@ -1,7 +1,8 @@
 """The schema's own history: create, upgrade after a backup, and tell what is wrong."""
 
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -48,7 +49,8 @@ def state(conn: Connection) -> str:
     """Sort a database into "empty", "current", "older", "newer" or "foreign"."""
     revision = current(conn)
     if revision is None:
-        return "foreign" if inspect(conn).get_table_names() else "empty"
+        others = set(inspect(conn).get_table_names()) - {"alembic_version"}
+        return "foreign" if others else "empty"
     if revision == head():
         return "current"
     known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
@@ -91,18 +93,24 @@ def run(engine: Engine, revision: str) -> None:
     SQLite rebuilds tables, which foreign keys would forbid: they are off meanwhile and
     looked at afterwards.
     """
-    with engine.connect() as conn:
-        is_sqlite = conn.dialect.name == "sqlite"
-        if is_sqlite:
-            _pragma(conn, "foreign_keys = OFF")
-        with conn.begin():
-            step = command.downgrade if _is_down(conn, revision) else command.upgrade
-            step(_config(conn), revision)
-            _check_references(conn)
-        if is_sqlite:
-            _pragma(conn, f"application_id = {APPLICATION_ID}")
-            _pragma(conn, "foreign_keys = ON")
-            conn.rollback()
+    with engine.connect() as conn, _without_foreign_keys(conn), conn.begin():
+        step = command.downgrade if _is_down(conn, revision) else command.upgrade
+        step(_config(conn), revision)
+        _check_references(conn)
+
+
+@contextmanager
+def _without_foreign_keys(conn: Connection) -> Iterator[None]:
+    """Switch foreign keys off in SQLite, and sign the file when all went well."""
+    if conn.dialect.name != "sqlite":
+        yield
+        return
+    _pragma(conn, "foreign_keys = OFF")
+    try:
+        yield
+        _pragma(conn, f"application_id = {APPLICATION_ID}")
+    finally:
+        _pragma(conn, "foreign_keys = ON")
 
 
 def _is_down(conn: Connection, revision: str) -> bool:

@@ -48,7 +48,8 @@ class Instant(TypeDecorator[datetime]):
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         """Choose the column type of this database."""
         if dialect.name == "postgresql":
-            return dialect.type_descriptor(postgresql.TIMESTAMP(timezone=True, precision=0))
+            # Not by `type_descriptor`: the driver's own type would forget the precision.
+            return postgresql.TIMESTAMP(timezone=True, precision=0)
         return dialect.type_descriptor(String(19))
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:  # noqa: ANN401 - text or datetime

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy.exc import DBAPIError
 
 from harvester import outcome, watchlist
 from harvester.api.client import Client
@@ -19,7 +20,7 @@ from harvester.api.pace import Pacer
 from harvester.clock import Clock
 from harvester.config import Settings, WatchedGame
 from harvester.endpoints import ENDPOINTS, Ask, Observation
-from harvester.errors import ApiError, GaveUp, Invalid, Refused, Unavailable
+from harvester.errors import ApiError, GaveUp, HarvesterError, Invalid, Refused, Unavailable
 from harvester.meter import Meter
 from harvester.stop import Stop
 from harvester.store import absence, evidence, history, polls, runs, schema, users
@@ -113,23 +114,34 @@ def ask(harvest: Harvest, poll: Poll, selection: Selection) -> Told:
     """
     harvest.tell(Told(poll, _due_left(harvest, selection)))
     sent, changes, refusal = harvest.client.sent, Changes(), None
-    attempt = Attempt("unchanged", harvest.clock(), 0)
+    attempt = Attempt("unchanged", poll.last_attempt_at or poll.watched_from, 0)
     try:
         for observation in _observe(harvest, poll):
-            changes += _commit(harvest, poll, observation)
-        attempt = replace(attempt, outcome="changed" if changes else "unchanged")
+            step, at = _commit(harvest, poll, observation, since=attempt.at)
+            changes, attempt = changes + step, replace(attempt, at=at)
     except ApiError as error:
         refusal = error if isinstance(error, Refused) else None
         attempt = replace(attempt, outcome=error.outcome, error=str(error), payload=_body(error))
         trouble: ApiError | None = error
+    except Exception as bug:
+        _put_off(harvest, poll, bug)
+        raise
     else:
         trouble = None
     requests = harvest.client.sent - sent
-    attempt = replace(attempt, at=harvest.clock(), requests=requests, changes=changes)
-    _finish(harvest, poll, attempt, trouble)
+    at = max(harvest.clock(), attempt.at)
+    attempt = replace(attempt, at=at, requests=requests, changes=changes)
+    attempt = _finish(harvest, poll, attempt, trouble)
     if refusal is not None:
         raise refusal
     return Told(poll, _due_left(harvest, selection), changes, attempt)
+
+
+def _put_off(harvest: Harvest, poll: Poll, bug: Exception) -> None:
+    """Let a poll that a bug struck wait, unless it is the database that fails us."""
+    if not isinstance(bug, DBAPIError | HarvesterError):
+        with harvest.engine.begin() as conn:
+            polls.change(conn, poll, **outcome.struck(poll, harvest.clock(), bug))
 
 
 def _body(error: ApiError) -> bytes | None:
@@ -151,7 +163,8 @@ def _question(conn: Connection, settings: Settings, poll: Poll) -> Ask:
     """Put together what a poll asks about and what is known that bears on it."""
     game = _game(settings, poll)
     own = schema.achievements.c
-    counted = select(own.is_promoted, func.count()).where(own.game_id == poll.game_id)
+    there = (own.game_id == poll.game_id) & own.gone_at.is_(None)
+    counted = select(own.is_promoted, func.count()).where(there)
     known = {row[0]: row[1] for row in conn.execute(counted.group_by(own.is_promoted))}
     return Ask(
         game=poll.game_id or 0,
@@ -179,21 +192,24 @@ def _user(conn: Connection, settings: Settings, poll: Poll) -> UserRef:
     if poll.user_id is not None:
         who = select(schema.users.c.name, schema.users.c.ulid)
         row = conn.execute(who.where(schema.users.c.id == poll.user_id)).one()
-        return UserRef(row.name or name, row.ulid)
+        return UserRef(row.name or name, row.ulid).by_ulid
     found = users.find(conn, name)
-    return UserRef(name, found[1] if found else None)
+    return UserRef(name, found[1] if found else None).by_ulid
 
 
-def _commit(harvest: Harvest, poll: Poll, observation: Observation) -> Changes:
-    """Make one durable step, at the instant its answer arrived.
+def _commit(
+    harvest: Harvest, poll: Poll, observation: Observation, *, since: datetime
+) -> tuple[Changes, datetime]:
+    """Make one durable step, at the instant its answer arrived; tell that instant.
 
-    Where the clock stepped back, the newest instant already written is used.
+    Where the clock stepped back, the newest instant already written is used: `since` is
+    that of this poll's step before.
     """
-    at = max(harvest.clock(), poll.last_attempt_at or poll.watched_from)
+    at = max(harvest.clock(), since)
     while True:
         try:
             with harvest.engine.begin() as conn:
-                return _write(conn, harvest, poll, observation, at)
+                return _write(conn, harvest, poll, observation, at), at
         except history.BehindHistory as behind:
             at = behind.newest
 
@@ -204,18 +220,21 @@ def _write(
     """Write batches, absences, tokens and cursor of one step."""
     poll = polls.reload(conn, poll)
     fetch_id = evidence.reserve(conn, poll)
-    batches = users.bind(conn, observation.batches, at=at, fetch_id=fetch_id)
-    changes = Changes()
+    batches, changes = users.bind(conn, observation.batches, at=at, fetch_id=fetch_id)
     for batch in batches:
         changes += history.record(conn, batch, at=at, fetch_id=fetch_id)
         absence.sighted(conn, batch)
-    for listing in users.bind_listings(conn, observation.listings, at=at, fetch_id=fetch_id):
+    listings, met = users.bind_listings(conn, observation.listings, at=at, fetch_id=fetch_id)
+    changes += met
+    for listing in listings:
         changes += absence.settle(conn, listing, at=at, spacing=_spacing(harvest))
     for gone in observation.gone:
         changes += absence.mark_gone(conn, gone, at=at)
     for job, tokens in observation.tokens.items():
         polls.notice(conn, job, tokens, at=at)
-    _remember(conn, poll, observation, at, fetch_id)
+    changes += _remember(conn, poll, observation, at, fetch_id)
+    if changes:
+        polls.change(conn, poll, fetch_id=fetch_id)
     _beat(conn, harvest, at)
     return changes
 
@@ -226,16 +245,18 @@ def _spacing(harvest: Harvest) -> timedelta:
 
 def _remember(
     conn: Connection, poll: Poll, observation: Observation, at: datetime, fetch_id: int
-) -> None:
+) -> Changes:
     """Note in the poll how far it has come, who its user is, and what it read completely."""
+    changes = Changes()
     cursor = None if observation.cursor is None else json.dumps(observation.cursor)
-    noted: dict[str, Any] = {"cursor": cursor, "fetch_id": fetch_id}
+    noted: dict[str, Any] = {"cursor": cursor}
     if observation.user is not None:
-        ids = users.resolve(conn, [observation.user], at=at, fetch_id=fetch_id)
+        ids, changes = users.resolve(conn, [observation.user], at=at, fetch_id=fetch_id)
         noted["user_id"] = ids[observation.user]
     if observation.token is not None:
         noted |= {"token": observation.token, "listed_at": at, "priority": polls.SWEEP}
     polls.change(conn, poll, **noted)
+    return changes
 
 
 def _beat(conn: Connection, harvest: Harvest, at: datetime) -> None:
@@ -272,21 +293,28 @@ def end(harvest: Harvest) -> None:
         runs.end(conn, harvest.run, at=at)
 
 
-def _finish(harvest: Harvest, poll: Poll, attempt: Attempt, trouble: ApiError | None) -> None:
-    """Prove the look and plan the next one, in one transaction."""
+def _judged(poll: Poll, attempt: Attempt) -> Attempt:
+    """Call a look changed that wrote anything, be it before it was broken off and taken up."""
+    has_written = poll.fetch_id is not None
+    is_changed = attempt.outcome == "unchanged" and has_written
+    return replace(attempt, outcome="changed") if is_changed else attempt
+
+
+def _finish(harvest: Harvest, poll: Poll, attempt: Attempt, trouble: ApiError | None) -> Attempt:
+    """Prove the look and plan the next one, in one transaction; tell what the look came to."""
     settings = harvest.settings()
     with harvest.engine.begin() as conn:
         poll = polls.reload(conn, poll)
-        at = max(attempt.at, poll.last_attempt_at or poll.watched_from)
-        attempt = replace(attempt, at=at)
+        attempt, at = _judged(poll, attempt), attempt.at
         evidence.prove(conn, poll, attempt)
         after = outcome.after(settings, poll, attempt, trouble)
         polls.change(conn, poll, **_waiting(harvest, after, trouble))
         _mark(conn, poll, trouble, at)
-        if poll.job == "progress" and attempt.changes:
+        if poll.job == "progress" and poll.fetch_id is not None:
             _plan_unlocks(conn, settings, poll, at)
         _beat(conn, harvest, at)
     log.info("%s %s: %s%s", poll.job, poll.target, attempt.outcome, _why(attempt))
+    return attempt
 
 
 def _why(attempt: Attempt) -> str:

@@ -15,7 +15,13 @@ class Meter:
         self._day: date = clock().date()
         self._before = asked_before
         self.requests = 0
-        self.requests_that_day = 0
+        self._that_day = 0
+
+    @property
+    def requests_that_day(self) -> int:
+        """Tell how many requests this process has sent in the present UTC day."""
+        self._turn_the_day()
+        return self._that_day
 
     def admit(self) -> None:
         """Count a request that is about to be sent, or raise `BudgetSpent`."""
@@ -26,9 +32,9 @@ class Meter:
                 "what is still due waits for the next UTC day (see api.daily_budget)"
             )
         self.requests += 1
-        self.requests_that_day += 1
+        self._that_day += 1
 
     def _turn_the_day(self) -> None:
         today = self._clock().date()
         if today != self._day:
-            self._day, self._before, self.requests_that_day = today, 0, 0
+            self._day, self._before, self._that_day = today, 0, 0

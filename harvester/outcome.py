@@ -7,7 +7,7 @@ from typing import Any
 from harvester import watchlist
 from harvester.config import Settings
 from harvester.errors import ApiError, NotFound, PlayerUnreadable, Refused
-from harvester.schedule import OnChange, next_due
+from harvester.schedule import Cron, OnChange, Schedule, interval_seconds, next_due
 from harvester.store.evidence import Attempt
 from harvester.store.polls import Poll
 
@@ -27,18 +27,43 @@ def after(
         "last_error": attempt.error,
         "fetch_id": None,
         "due_at": _due_at(settings, poll, attempt, trouble),
+        "interval_seconds": _interval(settings, poll),
     }
     if trouble is None:
         return {**columns, "last_ok_at": attempt.at, "failures": 0, "gone_at": None}
-    failures = poll.failures + (not isinstance(trouble, Refused))
+    failures = _failures(poll, trouble)
     gone_at = (poll.gone_at or attempt.at) if isinstance(trouble, NotFound) else poll.gone_at
     return {**columns, "failures": failures, "gone_at": gone_at}
 
 
+def _failures(poll: Poll, trouble: ApiError) -> int:
+    """Count failures in a row; those that postpone nothing lengthen no later pause either."""
+    if isinstance(trouble, Refused):
+        return poll.failures
+    return 1 if isinstance(trouble, NotFound | PlayerUnreadable) else poll.failures + 1
+
+
 def denied(poll: Poll, trouble: ApiError | None) -> str | None:
-    """Tell what RA denied twice in a row ("game", "achievement" …); None: nothing so far."""
-    again = poll.last_outcome == NotFound.outcome
-    return trouble.what if again and isinstance(trouble, NotFound) else None
+    """Tell what RA denied in two rounds: a poll's game or achievement; None: nothing so far.
+
+    A game is denied by `progress` alone, which asks two programs of RA's about it.
+    """
+    deniable = {"progress": "game", "unlocks": "achievement"}.get(poll.job)
+    again = isinstance(trouble, NotFound) and poll.last_outcome == NotFound.outcome
+    return (
+        deniable if again and isinstance(trouble, NotFound) and trouble.what == deniable else None
+    )
+
+
+def struck(poll: Poll, at: datetime, bug: Exception) -> dict[str, Any]:
+    """Put off a poll that a bug of ours struck, so that it keeps no other from its turn."""
+    words = f"a bug in ra-harvester: {type(bug).__name__}"
+    return {
+        "last_attempt_at": at,
+        "last_error": words,
+        "failures": poll.failures + 1,
+        "due_at": at + pause(poll),
+    }
 
 
 def _due_at(settings: Settings, poll: Poll, attempt: Attempt, trouble: ApiError | None) -> datetime:
@@ -53,9 +78,22 @@ def _due_at(settings: Settings, poll: Poll, attempt: Attempt, trouble: ApiError 
     return attempt.at + pause(poll)
 
 
-def _scheduled(settings: Settings, poll: Poll, at: datetime) -> datetime:
+def _interval(settings: Settings, poll: Poll) -> int:
+    """Tell the interval from the time this look was due to the next one: cron's may vary."""
+    schedule = _schedule(settings, poll)
+    if not isinstance(schedule, Cron):
+        return poll.interval_seconds
+    just_before = poll.due_at - timedelta(seconds=1)
+    return interval_seconds(schedule, just_before, settings.schedule.zone)
+
+
+def _schedule(settings: Settings, poll: Poll) -> Schedule:
     games = {game.id: game for game in settings.watch.games}
-    schedule = watchlist.job_schedule(settings, poll.job, games.get(poll.game_id or 0))
+    return watchlist.job_schedule(settings, poll.job, games.get(poll.game_id or 0))
+
+
+def _scheduled(settings: Settings, poll: Poll, at: datetime) -> datetime:
+    schedule = _schedule(settings, poll)
     clockwork = watchlist.sweep(settings) if isinstance(schedule, OnChange) else schedule
     first = poll.last_attempt_at is None
     return next_due(

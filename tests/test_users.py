@@ -15,7 +15,7 @@ def later(seconds: int) -> datetime:
 
 
 def meet(conn: Connection, *refs: UserRef, at: datetime = T0) -> list[int]:
-    ids = users.resolve(conn, refs, at=at, fetch_id=1)
+    ids, _ = users.resolve(conn, refs, at=at, fetch_id=1)
     return [ids[ref] for ref in refs]
 
 
@@ -127,8 +127,9 @@ def test_a_merge_keeps_the_first_unlock_date_that_the_newer_row_was_not_told(
 def test_listings_and_batches_are_bound_to_the_stores_own_ids(conn: Connection) -> None:
     alice, nobody = UserRef("alice", ALICE), UserRef("bob", None)
     listing = Listing({"achievement_id": 9}, "user_id", {alice, nobody})
-    (bound,) = users.bind_listings(conn, [listing], at=T0, fetch_id=1)
-    (batch,) = users.bind(conn, [Batch(schema.unlocks, {"user_id": alice}, [])], at=T0, fetch_id=1)
+    (bound,), _ = users.bind_listings(conn, [listing], at=T0, fetch_id=1)
+    named = Batch(schema.unlocks, {"user_id": alice}, [])
+    (batch,), _ = users.bind(conn, [named], at=T0, fetch_id=1)
     assert set(bound.seen) == {1, 2}
     assert batch.within == {"user_id": users.find(conn, ALICE)[0]}  # type: ignore[index]
 

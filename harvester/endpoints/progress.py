@@ -5,7 +5,7 @@ program fails for a game (an achievement without author), or does not know the p
 `API_GetGameExtended.php` tells the game's part.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -32,18 +32,32 @@ class _Answer:
 
 def observe(get: Get, cursor: Any, ask: Ask) -> Iterator[Observation]:  # noqa: ANN401 - JSON
     """Ask for the game through the player's eyes; then for what is unofficial in it."""
-    if ask.is_player_watched and ask.user.ulid is None:
-        known = tickets.identity(get, ask)
-        yield replace(known, cursor=cursor)
-        ask = replace(ask, user=known.user or ask.user)
+    ask = yield from _identified(get, cursor, ask)
     misses = (cursor or {}).get("misses", 0)
     answer = _read(get, ask, misses)
-    cursor = {"misses": misses + 1} if answer.trouble else None
+    is_unreadable = isinstance(answer.trouble, PlayerUnreadable)
+    cursor = {"misses": misses + 1} if is_unreadable else None
     yield _observed(ask, answer, cursor)
     if ask.is_unofficial:
         yield _unofficial(get, ask, answer.game, cursor)
     if answer.trouble and ask.is_player_watched:
         raise answer.trouble
+
+
+def _identified(
+    get: Get,
+    cursor: Any,  # noqa: ANN401 - JSON
+    ask: Ask,
+) -> Generator[Observation, None, Ask]:
+    """Learn the ULID of a player known by name; a name that RA does not know stays a name."""
+    if not ask.is_player_watched or ask.user.ulid is not None:
+        return ask
+    try:
+        known = tickets.identity(get, ask)
+    except NotFound:
+        return ask
+    yield replace(known, cursor=cursor)
+    return replace(ask, user=known.user.by_ulid if known.user else ask.user)
 
 
 def _read(get: Get, ask: Ask, misses: int) -> _Answer:
@@ -70,7 +84,8 @@ def _observed(ask: Ask, answer: _Answer, cursor: object) -> Observation:
     if answer.player is None or not ask.is_player_watched:
         return step
     told = _player(ask, answer.player)
-    return replace(step, batches=(*batches, *told), listings=_earned_proof(ask, answer.game))
+    proof = _earned_proof(ask, answer.game)
+    return replace(step, batches=(*batches, *told), listings=proof, user=ask.user)
 
 
 def _told(**values: object) -> Row:

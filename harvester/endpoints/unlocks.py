@@ -8,7 +8,7 @@ as many as its places. The end is a short page, never a counter: counters leave 
 who are not ranked, lists do not (`public/API/API_GetAchievementUnlocks.php`).
 """
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -21,6 +21,8 @@ from harvester.store.rows import Batch, Listing, UserRef
 PAGE = 500
 NARROWER = (PAGE, 250, 100, 50)  # page sizes tried on a second that fills whole pages
 GOING_BACK = 20  # times a listing may step back before it stops claiming to be whole
+
+Rows = Sequence[payloads.Unlock]
 
 
 @dataclass(frozen=True)
@@ -65,9 +67,11 @@ def observe(get: Get, cursor: Any, ask: Ask) -> Iterator[Observation]:  # noqa: 
             break
         yield Observation(_batches(ask, page.rows), cursor=place.as_json())
         place = yield from _onward(get, ask, place, page, seen)
-    yield Observation(_batches(ask, page.rows), cursor=place.as_json())
-    token = yield from _head(get, ask, place, page, seen)
-    yield _finished(ask, place, seen, token)
+    token = _token(page)
+    if place.token != token or not place.is_whole:
+        yield Observation(_batches(ask, page.rows), cursor=place.as_json())
+        page, token = yield from _head(get, ask, place, seen)
+    yield _finished(ask, place, page, seen, token)
 
 
 def _page(get: Get, ask: Ask, offset: int, count: int = PAGE) -> payloads.UnlockPage:
@@ -175,32 +179,31 @@ def _tie(
 
 
 def _head(
-    get: Get, ask: Ask, place: Place, last: payloads.UnlockPage, seen: set[UserRef]
-) -> Generator[Observation, None, str]:
-    """Read the head again where the counters moved meanwhile; tell the counters it is true for."""
-    token, offset = _token(last), 0
-    if place.token == token and place.is_whole:
-        return token
+    get: Get, ask: Ask, place: Place, seen: set[UserRef]
+) -> Generator[Observation, None, tuple[payloads.UnlockPage, str]]:
+    """Read the head again, which moved meanwhile; tell its last page and its counters."""
+    token, offset = "", 0
     while True:
         page = _page(get, ask, offset)
-        token = _token(page) if offset == 0 else token
+        token = token or _token(page)
         seen.update(_refs(page.rows))
-        yield Observation(_batches(ask, page.rows), cursor=place.as_json())
         if len(page.rows) < PAGE or place.head_at is None or page.rows[-1].at < place.head_at:
-            return token
+            return page, token
+        yield Observation(_batches(ask, page.rows), cursor=place.as_json())
         offset += PAGE - 1
 
 
-def _finished(ask: Ask, place: Place, seen: set[UserRef], token: str) -> Observation:
+def _finished(
+    ask: Ask, place: Place, last: payloads.UnlockPage, seen: set[UserRef], token: str
+) -> Observation:
     """Say that the list was read; if it was whole, it also proves who is not on it."""
     is_proof = place.is_whole and not ask.is_recent_only
     listing = Listing({"achievement_id": ask.achievement}, "user_id", seen)
-    return Observation(listings=(listing,) if is_proof else (), token=token)
+    proofs = (listing,) if is_proof else ()
+    return Observation(_batches(ask, last.rows), listings=proofs, token=token)
 
 
-def _batches(
-    ask: Ask, rows: tuple[payloads.Unlock, ...] | list[payloads.Unlock]
-) -> tuple[Batch, ...]:
+def _batches(ask: Ask, rows: Rows) -> tuple[Batch, ...]:
     since = ask.watched_from if ask.is_recent_only else None
     told = [_row(row) for row in rows if since is None or row.at >= since]
     return (Batch(schema.unlocks, {"achievement_id": ask.achievement}, told),) if told else ()
@@ -214,9 +217,10 @@ def _row(row: payloads.Unlock) -> dict[str, object]:
     return {"user_id": user, "unlocked_at": row.at, "hardcore_at": None}
 
 
-def _refs(rows: tuple[payloads.Unlock, ...] | list[payloads.Unlock]) -> set[UserRef]:
-    return {UserRef(row.name, row.ulid) for row in rows}
+def _refs(rows: Rows) -> set[UserRef]:
+    """Name users by ULID alone where there is one: names may change while we read."""
+    return {UserRef(None if row.ulid else row.name, row.ulid) for row in rows}
 
 
-def _handles(rows: tuple[payloads.Unlock, ...] | list[payloads.Unlock]) -> frozenset[str]:
+def _handles(rows: Rows) -> frozenset[str]:
     return frozenset(row.ulid or row.name for row in rows)

@@ -23,6 +23,14 @@ def users(conn: Connection, stand_in: int, *, into: int) -> None:
         for column in _naming_users(table):
             _hand_over(conn, table, column, stand_in, into)
     conn.execute(schema.users.delete().where(schema.users.c.id == stand_in))
+    _show_name(conn, into)
+
+
+def _show_name(conn: Connection, own: int) -> None:
+    """Let the user bear the name that holds now: it may have been the stand-in's."""
+    names, him = schema.user_names.c, schema.users.c.id == own
+    name = select(names.name).where(names.user_id == own, names.valid_to.is_(None))
+    conn.execute(schema.users.update().where(him).values(name=name.scalar_subquery()))
 
 
 def _naming_users(table: Table) -> list[str]:

@@ -186,9 +186,11 @@ def make_due(conn: Connection, selection: Selection, *, at: datetime, is_forced:
     """Count everything selected as due; what is proven unchanged only where it is forced.
 
     A list that is read on change was proven unchanged when it was read completely and
-    nothing has made it due since: its priority still is that of the sweep.
+    nothing has made it due since: its priority still is that of the sweep. One that failed
+    since was due, whatever for.
     """
-    proven = polls.c.schedule.startswith("on-change") & (polls.c.priority == SWEEP)
+    unmoved = (polls.c.priority == SWEEP) & (polls.c.failures == 0)
+    proven = polls.c.schedule.startswith("on-change") & unmoved
     ahead = [polls.c.due_at > at, *([] if is_forced else [~proven])]
     conn.execute(polls.update().where(*selection.conditions(), *ahead).values(due_at=at))
 

@@ -25,6 +25,11 @@ class UserRef:
         """Whether the answer named no one."""
         return self.name is None and self.ulid is None
 
+    @property
+    def by_ulid(self) -> "UserRef":
+        """The same user without his name, which may be old by now, if the ULID says enough."""
+        return UserRef(ulid=self.ulid) if self.ulid else self
+
 
 @dataclass(frozen=True)
 class Batch:

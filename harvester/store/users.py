@@ -8,41 +8,47 @@ from sqlalchemy import Connection, Select, func, select
 
 from harvester.store import history, merge, schema
 from harvester.store.entities import CHUNK
-from harvester.store.rows import Batch, Listing, Row, UserRef
+from harvester.store.rows import Batch, Changes, Listing, Row, UserRef
 
 users, user_names = schema.users, schema.user_names
 Ids = dict[UserRef, int]
 
 
-def bind(conn: Connection, batches: Iterable[Batch], *, at: datetime, fetch_id: int) -> list[Batch]:
+def bind(
+    conn: Connection, batches: Iterable[Batch], *, at: datetime, fetch_id: int
+) -> tuple[list[Batch], Changes]:
     """Replace every `UserRef` in these batches by the store's own id of that user."""
     batches = list(batches)
-    ids = resolve(conn, _named(batches), at=at, fetch_id=fetch_id)
-    return [
+    ids, changes = resolve(conn, _named(batches), at=at, fetch_id=fetch_id)
+    bound = [
         replace(
             batch, within=_bound(batch.within, ids), rows=[_bound(row, ids) for row in batch.rows]
         )
         for batch in batches
     ]
+    return bound, changes
 
 
 def bind_listings(
     conn: Connection, listings: Iterable[Listing], *, at: datetime, fetch_id: int
-) -> list[Listing]:
+) -> tuple[list[Listing], Changes]:
     """Replace every `UserRef` in these listings by the store's own id of that user."""
-    bound = []
+    bound, changes = [], Changes()
     for listing in listings:
         named = [*listing.within.values(), *listing.seen]
         refs = {value for value in named if isinstance(value, UserRef)}
-        ids = resolve(conn, refs, at=at, fetch_id=fetch_id)
+        ids, met = resolve(conn, refs, at=at, fetch_id=fetch_id)
+        changes += met
         seen = {ids[own] if isinstance(own, UserRef) else own for own in listing.seen}
         bound.append(replace(listing, within=_bound(listing.within, ids), seen=seen))
-    return bound
+    return bound, changes
 
 
-def _named(batches: list[Batch]) -> set[UserRef]:
+def _named(batches: list[Batch]) -> list[UserRef]:
+    """Collect who is named, in the order told."""
     mappings = [mapping for batch in batches for mapping in (batch.within, *batch.rows)]
-    return {value for row in mappings for value in row.values() if isinstance(value, UserRef)}
+    told = (value for row in mappings for value in row.values() if isinstance(value, UserRef))
+    return list(dict.fromkeys(told))
 
 
 def _bound(row: Row, ids: Mapping[UserRef, int]) -> Row:
@@ -53,19 +59,23 @@ def _bound(row: Row, ids: Mapping[UserRef, int]) -> Row:
 
 def resolve(
     conn: Connection, refs: Collection[UserRef], *, at: datetime, fetch_id: int | None
-) -> Ids:
-    """Give every named user an id: find him, follow his new name, or make his acquaintance."""
-    by_ulid = {ref.ulid: ref for ref in refs if ref.ulid}
+) -> tuple[Ids, Changes]:
+    """Give every named user an id: find him, follow his new name, or make his acquaintance.
+
+    Of two names of one user the one that was told last counts.
+    """
+    named_last = sorted(refs, key=lambda ref: ref.name is not None)
+    by_ulid = {ref.ulid: ref for ref in named_last if ref.ulid}
     by_name = [ref for ref in refs if ref.name and not ref.ulid]
     known = _by_ulid(conn, list(by_ulid))
-    _follow_names(conn, by_ulid, known, at, fetch_id)
-    _acquaint(
-        conn, [ref for ulid, ref in by_ulid.items() if ulid not in known], known, at, fetch_id
-    )
+    changes = _follow_names(conn, by_ulid, known, at, fetch_id)
+    strangers = [ref for ulid, ref in by_ulid.items() if ulid not in known]
+    changes += _acquaint(conn, strangers, known, at, fetch_id)
     ids = {ref: known[ref.ulid][0] for ref in refs if ref.ulid}
     for ref in sorted(by_name, key=lambda ref: ref.name or ""):
-        ids[ref] = _by_name_alone(conn, ref, at, fetch_id)
-    return ids
+        ids[ref], met = _by_name_alone(conn, ref, at, fetch_id)
+        changes += met
+    return ids, changes
 
 
 def _by_ulid(conn: Connection, ulids: list[str]) -> dict[str, tuple[int, str | None]]:
@@ -83,15 +93,17 @@ def _follow_names(
     known: Mapping[str, tuple[int, str | None]],
     at: datetime,
     fetch_id: int | None,
-) -> None:
+) -> Changes:
     """Remember new names of users we know, and take in stand-ins that bear them."""
+    changes = Changes()
     for ulid, (own, held) in known.items():
         name = refs[ulid].name
         if name is not None and name != held:
             for stand_in in _stand_ins(conn, [name]).values():
                 if not _held_by_others(conn, name, ulid):
                     merge.users(conn, stand_in, into=own)
-            _remember_names(conn, [(own, name)], at, fetch_id)
+            changes += _remember_names(conn, [(own, name)], at, fetch_id)
+    return changes
 
 
 def _acquaint(
@@ -100,7 +112,7 @@ def _acquaint(
     known: dict[str, tuple[int, str | None]],
     at: datetime,
     fetch_id: int | None,
-) -> None:
+) -> Changes:
     """Give users with a new ULID a row: the stand-in's of that name, or one of their own."""
     stand_ins = _stand_ins(conn, [ref.name for ref in refs if ref.name])
     fresh = []
@@ -111,8 +123,9 @@ def _acquaint(
         else:
             conn.execute(users.update().where(users.c.id == stand_in).values(ulid=ref.ulid))
             known[str(ref.ulid)] = (stand_in, ref.name)
-    ids = _create(conn, fresh, at, fetch_id)
+    ids, changes = _create(conn, fresh, at, fetch_id)
     known.update({str(ref.ulid): (own, ref.name) for ref, own in ids.items()})
+    return changes
 
 
 def _stand_ins(conn: Connection, names: list[str]) -> dict[str, int]:
@@ -138,31 +151,34 @@ def _holders(name: str) -> Select[tuple[int, str | None]]:
 
 def _create(
     conn: Connection, refs: list[UserRef], at: datetime, fetch_id: int | None
-) -> dict[UserRef, int]:
+) -> tuple[Ids, Changes]:
     """Write new users; ids are counted by hand, there is one writer."""
     if not refs:
-        return {}
+        return {}, Changes()
     last = conn.scalar(select(func.max(users.c.id))) or 0
     ids = {ref: last + number for number, ref in enumerate(refs, start=1)}
     rows = [{"id": own, "ulid": ref.ulid, "first_seen_at": at} for ref, own in ids.items()]
     conn.execute(users.insert(), rows)
-    _remember_names(conn, [(own, ref.name) for ref, own in ids.items() if ref.name], at, fetch_id)
-    return ids
+    names = [(own, ref.name) for ref, own in ids.items() if ref.name]
+    return ids, _remember_names(conn, names, at, fetch_id)
 
 
 def _remember_names(
     conn: Connection, names: list[tuple[int, str]], at: datetime, fetch_id: int | None
-) -> None:
+) -> Changes:
     rows = [{"user_id": own, "name": name} for own, name in names]
-    history.record(conn, Batch(user_names, {}, rows), at=at, fetch_id=fetch_id)
+    return history.record(conn, Batch(user_names, {}, rows), at=at, fetch_id=fetch_id)
 
 
-def _by_name_alone(conn: Connection, ref: UserRef, at: datetime, fetch_id: int | None) -> int:
+def _by_name_alone(
+    conn: Connection, ref: UserRef, at: datetime, fetch_id: int | None
+) -> tuple[int, Changes]:
     """Find who a bare name means; where nobody or several bore it, a new stand-in."""
     found = find(conn, str(ref.name))
     if found is not None:
-        return found[0]
-    return _create(conn, [ref], at, fetch_id)[ref]
+        return found[0], Changes()
+    ids, changes = _create(conn, [ref], at, fetch_id)
+    return ids[ref], changes
 
 
 def find(conn: Connection, name_or_ulid: str) -> tuple[int, str | None] | None:

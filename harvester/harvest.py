@@ -11,22 +11,23 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from harvester import outcome, watchlist
 from harvester.api.client import Client
 from harvester.api.pace import Pacer
 from harvester.clock import Clock
-from harvester.config import Settings, WatchedGame
-from harvester.endpoints import ENDPOINTS, Ask, Observation
+from harvester.config import Settings
+from harvester.endpoints import ENDPOINTS, Observation
 from harvester.errors import ApiError, GaveUp, HarvesterError, Invalid, Refused, Unavailable
 from harvester.meter import Meter
+from harvester.question import ask_of
 from harvester.stop import Stop
-from harvester.store import absence, evidence, history, polls, runs, schema, users
+from harvester.store import absence, evidence, history, known, polls, runs, schema, users
 from harvester.store.evidence import Attempt
 from harvester.store.polls import Poll, Selection
-from harvester.store.rows import Changes, UserRef
+from harvester.store.rows import Changes
 
 log = logging.getLogger(__name__)
 
@@ -64,18 +65,8 @@ def plan(harvest: Harvest) -> None:
     """Make the plan follow the watchlist."""
     at = harvest.clock()
     with harvest.engine.begin() as conn:
-        wanted = watchlist.polls(harvest.settings(), known_achievements(conn), at=at)
+        wanted = watchlist.polls(harvest.settings(), known.achievements(conn), at=at)
         polls.plan(conn, wanted, at=at)
-
-
-def known_achievements(
-    conn: Connection, game_id: int | None = None
-) -> list[watchlist.KnownAchievement]:
-    """List the achievements whose game is known, of one game or of all."""
-    own = schema.achievements.c
-    query = select(own.id, own.game_id).where(own.game_id.is_not(None))
-    query = query if game_id is None else query.where(own.game_id == game_id)
-    return [watchlist.KnownAchievement(row.id, row.game_id) for row in conn.execute(query)]
 
 
 def round_of(harvest: Harvest, selection: Selection) -> Iterator[Told]:
@@ -155,46 +146,8 @@ def _due_left(harvest: Harvest, selection: Selection) -> int:
 
 def _observe(harvest: Harvest, poll: Poll) -> Iterator[Observation]:
     with harvest.engine.connect() as conn:
-        question = _question(conn, harvest.settings(), poll)
+        question = ask_of(conn, harvest.settings(), poll)
     return ENDPOINTS[poll.job].observe(harvest.client.get, poll.memory, question)
-
-
-def _question(conn: Connection, settings: Settings, poll: Poll) -> Ask:
-    """Put together what a poll asks about and what is known that bears on it."""
-    game = _game(settings, poll)
-    own = schema.achievements.c
-    there = (own.game_id == poll.game_id) & own.gone_at.is_(None)
-    counted = select(own.is_promoted, func.count()).where(there)
-    known = {row[0]: row[1] for row in conn.execute(counted.group_by(own.is_promoted))}
-    return Ask(
-        game=poll.game_id or 0,
-        achievement=poll.achievement_id or 0,
-        user=_user(conn, settings, poll),
-        is_player_watched=poll.asked_as is not None,
-        is_unofficial=game.unofficial and poll.asked_as in {None, *settings.watch.users[:1]},
-        has_detail=settings.jobs.game_tickets.detail,
-        is_recent_only=watchlist.unlock_mode(settings, game) == "recent",
-        watched_from=poll.watched_from,
-        known_promoted=known.get(True, 0),
-        known_unpromoted=known.get(False, 0),
-    )
-
-
-def _game(settings: Settings, poll: Poll) -> WatchedGame:
-    """Find the settings of a poll's game; one that just left the watchlist has the common ones."""
-    games = {game.id: game for game in settings.watch.games}
-    return games.get(poll.game_id or 0) or WatchedGame(id=poll.game_id or 1)
-
-
-def _user(conn: Connection, settings: Settings, poll: Poll) -> UserRef:
-    """Tell whom to ask about: by ULID once it is known, so that a lost name is not followed."""
-    name = poll.asked_as or settings.api.username
-    if poll.user_id is not None:
-        who = select(schema.users.c.name, schema.users.c.ulid)
-        row = conn.execute(who.where(schema.users.c.id == poll.user_id)).one()
-        return UserRef(row.name or name, row.ulid).by_ulid
-    found = users.find(conn, name)
-    return UserRef(name, found[1] if found else None).by_ulid
 
 
 def _commit(
@@ -332,20 +285,18 @@ def _waiting(harvest: Harvest, after: dict[str, Any], trouble: ApiError | None) 
 def _mark(conn: Connection, poll: Poll, trouble: ApiError | None, at: datetime) -> None:
     """Mark the game or achievement that RA denied in two rounds."""
     what = outcome.denied(poll, trouble)
-    tables = {"game": schema.games, "achievement": schema.achievements}
-    if what in tables:
-        own = poll.game_id if what == "game" else poll.achievement_id
-        entity = tables[what]
-        there = (entity.c.id == own) & entity.c.gone_at.is_(None)
-        conn.execute(entity.update().where(there).values(gone_at=at))
+    if what == "game":
+        absence.deny(conn, schema.games, poll.game_id, at=at)
+    if what == "achievement":
+        absence.deny(conn, schema.achievements, poll.achievement_id, at=at)
 
 
 def _plan_unlocks(conn: Connection, settings: Settings, poll: Poll, at: datetime) -> None:
     """Let new achievements of a game be listed in this very round."""
-    known = known_achievements(conn, poll.game_id)
-    wanted = list(watchlist.unlock_polls(settings, known, at=at))
+    here = known.achievements(conn, poll.game_id)
+    wanted = list(watchlist.unlock_polls(settings, here, at=at))
     mine = schema.polls.c.game_id == poll.game_id
-    moved_here = schema.polls.c.achievement_id.in_([own.id for own in known])
+    moved_here = schema.polls.c.achievement_id.in_([own.id for own in here])
     polls.plan(conn, wanted, at=at, within=(schema.polls.c.job == "unlocks") & (mine | moved_here))
 
 

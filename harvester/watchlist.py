@@ -1,20 +1,12 @@
 """Which polls a watchlist asks for. Pure: settings and known achievements in, polls out."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
 
 from harvester.config import Settings, WatchedGame
 from harvester.schedule import Every, OnChange, Schedule, interval_seconds, text_of
+from harvester.store.known import KnownAchievement
 from harvester.store.polls import BACKFILL, ROUTINE, Wanted
-
-
-@dataclass(frozen=True)
-class KnownAchievement:
-    """An achievement that the database knows, and the game it belongs to."""
-
-    id: int
-    game_id: int
 
 
 def polls(

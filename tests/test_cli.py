@@ -23,7 +23,6 @@ from harvester.store import db, history, migrate, polls, runs, schema
 from harvester.store.polls import Wanted
 from harvester.store.rows import Batch
 
-
 NOW = clock.now()
 
 

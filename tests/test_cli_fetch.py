@@ -18,7 +18,6 @@ from harvester.errors import DatabaseUnfit
 from harvester.sandbox.world import World
 from harvester.store import audit, migrate
 
-
 WATCH = '[watch]\ngames = [1]\nusers = ["Ann"]\ndevelopers = ["Maker"]'
 
 

@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine, create_engine, text
+from worlds import Bench
 
 from harvester import daemon, harvest
 from harvester.config import load
 from harvester.daemon import Pause, Watch
 from harvester.errors import Refused
 from harvester.sandbox.world import World
-from worlds import Bench
 
 ONE_GAME = "[watch]\ngames = [1]"
 

@@ -13,8 +13,6 @@ FLOORS = floors_of((ROOT / "CONTRIBUTING.md").read_text())
 # Known exceptions, each with its reason; one that is no longer needed fails below.
 ALLOWED = {
     "cli/root imports by name, which no test can follow": "commands are loaded when called",
-    "harvest imports sqlalchemy.func: SQL is written under store/": "what a question starts from",
-    "harvest imports sqlalchemy.select: SQL is written under store/": "the same",
 }
 
 

@@ -7,7 +7,7 @@ and late enough, closes its row at the second one's instant. Any sighting clears
 from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, select
+from sqlalchemy import ColumnElement, Connection, Table, select
 
 from harvester.store import history, schema
 from harvester.store.entities import chunks
@@ -99,3 +99,9 @@ def mark_gone(conn: Connection, gone: Gone, *, at: datetime) -> Changes:
         keys = [{"ticket_id": own} for own in lost]
         return history.close(conn, schema.ticket_states, keys, at=at)
     return Changes(closed=len(lost))
+
+
+def deny(conn: Connection, entity: Table, own: int | None, *, at: datetime) -> None:
+    """Mark a game or an achievement that RA denied; the first such instant stays."""
+    there = (entity.c.id == own) & entity.c.gone_at.is_(None)
+    conn.execute(entity.update().where(there).values(gone_at=at))

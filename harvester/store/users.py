@@ -190,3 +190,9 @@ def find(conn: Connection, name_or_ulid: str) -> tuple[int, str | None] | None:
     holders = {(row.id, row.ulid) for row in conn.execute(_holders(name_or_ulid))}
     sure = {holder for holder in holders if holder[1] is None} or holders
     return sure.pop() if len(sure) == 1 else None
+
+
+def named(conn: Connection, user_id: int) -> UserRef:
+    """Tell a user's present name and ULID."""
+    row = conn.execute(select(users.c.name, users.c.ulid).where(users.c.id == user_id)).one()
+    return UserRef(row.name, row.ulid)

@@ -1,0 +1,31 @@
+"""What the database knows of a game's achievements, before anything is asked about them."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, func, select
+
+from harvester.store import schema
+
+own = schema.achievements.c
+
+
+@dataclass(frozen=True)
+class KnownAchievement:
+    """An achievement that the database knows, and the game it belongs to."""
+
+    id: int
+    game_id: int
+
+
+def achievements(conn: Connection, game_id: int | None = None) -> list[KnownAchievement]:
+    """List the achievements whose game is known, of one game or of all."""
+    query = select(own.id, own.game_id).where(own.game_id.is_not(None))
+    query = query if game_id is None else query.where(own.game_id == game_id)
+    return [KnownAchievement(row.id, row.game_id) for row in conn.execute(query)]
+
+
+def achievement_counts(conn: Connection, game_id: int) -> dict[bool | None, int]:
+    """Count the achievements of a game that are there, official and not."""
+    there = (own.game_id == game_id) & own.gone_at.is_(None)
+    counted = select(own.is_promoted, func.count()).where(there).group_by(own.is_promoted)
+    return {row[0]: row[1] for row in conn.execute(counted)}

@@ -30,7 +30,7 @@ from harvester.store.series import parse_every
 
 FILE = "demo.db"
 DAYS = 28
-ROUNDS_A_DAY = 3
+ROUNDS_A_DAY = 2
 EVENTS_AN_HOUR = 2
 SEED = 7
 COUNTED = ("games", "achievements", "users", "tickets", "unlocks", "distribution", "fetches")
@@ -116,11 +116,11 @@ def _config(world: World, base_url: str, path: Path) -> str:
         users = ["{player}"]
         developers = ["{maker}"]
         [jobs.game-tickets]
-        every = "8h"
+        every = "12h"
         [jobs.developer-tickets]
-        every = "8h"
+        every = "12h"
         [jobs.progress]
-        every = "8h"
+        every = "12h"
         """
 
 

@@ -41,7 +41,7 @@ class Told:
     """What a round tells whoever watches it: what is asked, or what came of it."""
 
     poll: Poll
-    due_left: int
+    due_left: int = 0
     changes: Changes = field(default_factory=Changes)
     attempt: Attempt | None = None
 
@@ -98,34 +98,53 @@ def _give_up_when_unavailable(harvest: Harvest) -> None:
         raise GaveUp("RA gave no usable answer three times in a row; the rest stays due")
 
 
+@dataclass(frozen=True)
+class _Look:
+    """How far one look has come: its newest instant, what it wrote, and what went wrong."""
+
+    at: datetime
+    changes: Changes = field(default_factory=Changes)
+    trouble: ApiError | None = None
+
+
 def ask(harvest: Harvest, poll: Poll, selection: Selection) -> Told:
     """Ask one poll, remember what it told, prove that we looked, and plan the next time.
 
     Raises `Refused`, after writing it down; every other `ApiError` becomes an outcome.
     """
     harvest.tell(Told(poll, _due_left(harvest, selection)))
-    sent, changes, refusal = harvest.client.sent, Changes(), None
-    attempt = Attempt("unchanged", poll.last_attempt_at or poll.watched_from, 0)
+    sent = harvest.client.sent
+    look = _look(harvest, poll)
+    attempt = _attempt(look, harvest.clock(), harvest.client.sent - sent)
+    attempt = _finish(harvest, poll, attempt, look.trouble)
+    if isinstance(look.trouble, Refused):
+        raise look.trouble
+    return Told(poll, changes=look.changes, attempt=attempt)
+
+
+def _look(harvest: Harvest, poll: Poll) -> _Look:
+    """Ask, and commit what is told step by step, until all is told or something is wrong."""
+    look = _Look(poll.last_attempt_at or poll.watched_from)
     try:
         for observation in _observe(harvest, poll):
-            step, at = _commit(harvest, poll, observation, since=attempt.at)
-            changes, attempt = changes + step, replace(attempt, at=at)
-    except ApiError as error:
-        refusal = error if isinstance(error, Refused) else None
-        attempt = replace(attempt, outcome=error.outcome, error=str(error), payload=_body(error))
-        trouble: ApiError | None = error
+            changes, at = _commit(harvest, poll, observation, since=look.at)
+            look = _Look(at, look.changes + changes)
+    except ApiError as trouble:
+        return replace(look, trouble=trouble)
     except Exception as bug:
         _put_off(harvest, poll, bug)
         raise
-    else:
-        trouble = None
-    requests = harvest.client.sent - sent
-    at = max(harvest.clock(), attempt.at)
-    attempt = replace(attempt, at=at, requests=requests, changes=changes)
-    attempt = _finish(harvest, poll, attempt, trouble)
-    if refusal is not None:
-        raise refusal
-    return Told(poll, _due_left(harvest, selection), changes, attempt)
+    return look
+
+
+def _attempt(look: _Look, now: datetime, requests: int) -> Attempt:
+    """Put a look that is over into the words of the evidence."""
+    trouble, at = look.trouble, max(now, look.at)
+    if trouble is None:
+        word = "changed" if look.changes else "unchanged"
+        return Attempt(word, at, requests, look.changes)
+    body = trouble.body if isinstance(trouble, Invalid) else None
+    return Attempt(trouble.outcome, at, requests, look.changes, str(trouble), body)
 
 
 def _put_off(harvest: Harvest, poll: Poll, bug: Exception) -> None:
@@ -133,10 +152,6 @@ def _put_off(harvest: Harvest, poll: Poll, bug: Exception) -> None:
     if not isinstance(bug, DBAPIError | HarvesterError):
         with harvest.engine.begin() as conn:
             polls.change(conn, poll, **outcome.struck(poll, harvest.clock(), bug))
-
-
-def _body(error: ApiError) -> bytes | None:
-    return error.body if isinstance(error, Invalid) else None
 
 
 def _due_left(harvest: Harvest, selection: Selection) -> int:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import InternalError, OperationalError
 
 from harvester import outcome, watchlist
 from harvester.api.client import Client
@@ -73,13 +73,39 @@ def round_of(harvest: Harvest, selection: Selection) -> Iterator[Told]:
     """Ask what is due, most urgent first, until nothing is; yield what came of each.
 
     Raises `Refused` and `BudgetSpent` at once, and `GaveUp` after three unavailable answers
-    in a row or where RA asked us to wait; what was not asked stays due.
+    in a row or where RA asked us to wait; what was not asked stays due. A bug that strikes
+    one poll keeps no other from its turn: it is raised when the round is over.
     """
+    bugs: list[Exception] = []
+    with harvest.engine.begin() as conn:
+        polls.pull_back(conn, at=harvest.clock())
     while (poll := _next(harvest, selection)) is not None:
         harvest.stop.check()
         _give_up_where_asked_to_wait(harvest)
-        yield ask(harvest, poll, selection)
+        told = _ask_in_spite_of_bugs(harvest, poll, selection, bugs)
+        if told is not None:
+            yield told
         _give_up_when_unavailable(harvest)
+    if bugs:
+        raise bugs[0]
+
+
+def _ask_in_spite_of_bugs(
+    harvest: Harvest, poll: Poll, selection: Selection, bugs: list[Exception]
+) -> Told | None:
+    """Ask one poll; one that a bug of ours strikes waits, and its turn is over."""
+    try:
+        return ask(harvest, poll, selection)
+    except HarvesterError:
+        raise
+    except (OperationalError, InternalError):  # the database fails us, whatever is asked
+        raise
+    except Exception as bug:
+        log.exception("a bug struck %s %s; it is put off", poll.job, poll.target)
+        with harvest.engine.begin() as conn:
+            polls.change(conn, poll, **outcome.struck(poll, harvest.clock(), bug))
+        bugs.append(bug)
+        return None
 
 
 def _next(harvest: Harvest, selection: Selection) -> Poll | None:
@@ -131,27 +157,18 @@ def _look(harvest: Harvest, poll: Poll) -> _Look:
             look = _Look(at, look.changes + changes)
     except ApiError as trouble:
         return replace(look, trouble=trouble)
-    except Exception as bug:
-        _put_off(harvest, poll, bug)
-        raise
     return look
 
 
 def _attempt(look: _Look, now: datetime, requests: int) -> Attempt:
     """Put a look that is over into the words of the evidence."""
     trouble, at = look.trouble, max(now, look.at)
-    if trouble is None:
+    why = str(trouble) if trouble else None
+    if trouble is None or outcome.is_answered(trouble):
         word = "changed" if look.changes else "unchanged"
-        return Attempt(word, at, requests, look.changes)
+        return Attempt(word, at, requests, look.changes, why)
     body = trouble.body if isinstance(trouble, Invalid) else None
-    return Attempt(trouble.outcome, at, requests, look.changes, str(trouble), body)
-
-
-def _put_off(harvest: Harvest, poll: Poll, bug: Exception) -> None:
-    """Let a poll that a bug struck wait, unless it is the database that fails us."""
-    if not isinstance(bug, DBAPIError | HarvesterError):
-        with harvest.engine.begin() as conn:
-            polls.change(conn, poll, **outcome.struck(poll, harvest.clock(), bug))
+    return Attempt(trouble.outcome, at, requests, look.changes, why, body)
 
 
 def _due_left(harvest: Harvest, selection: Selection) -> int:
@@ -198,11 +215,11 @@ def _write(
         changes += absence.settle(conn, listing, at=at, spacing=_spacing(harvest))
     for gone in observation.gone:
         changes += absence.mark_gone(conn, gone, at=at)
-    for job, tokens in observation.tokens.items():
-        polls.notice(conn, job, tokens, at=at)
     changes += _remember(conn, poll, observation, at, fetch_id)
     if changes:
         polls.change(conn, poll, fetch_id=fetch_id)
+    for job, tokens in observation.tokens.items():
+        evidence.imply(conn, polls.notice(conn, job, tokens, at=at), at=at)
     _beat(conn, harvest, at)
     return changes
 
@@ -248,9 +265,9 @@ def beat(harvest: Harvest) -> None:
 def pause(harvest: Harvest, seconds: float) -> None:
     """Wait while telling the database that this process lives; raise `Stopped` when asked to."""
     while seconds > 0:
+        beat(harvest)  # first: what RA asked us to wait for must outlive this process
         harvest.stop.wait(min(seconds, SHORT_PAUSE_SECONDS))
         seconds -= SHORT_PAUSE_SECONDS
-        beat(harvest)
 
 
 def end(harvest: Harvest) -> None:
@@ -275,7 +292,7 @@ def _finish(harvest: Harvest, poll: Poll, attempt: Attempt, trouble: ApiError | 
         poll = polls.reload(conn, poll)
         attempt, at = _judged(poll, attempt), attempt.at
         evidence.prove(conn, poll, attempt)
-        after = outcome.after(settings, poll, attempt, trouble)
+        after = outcome.after(settings, poll, attempt, trouble, now=harvest.clock())
         polls.change(conn, poll, **_waiting(harvest, after, trouble))
         _mark(conn, poll, trouble, at)
         if poll.job == "progress" and poll.fetch_id is not None:
@@ -299,6 +316,8 @@ def _waiting(harvest: Harvest, after: dict[str, Any], trouble: ApiError | None) 
 
 def _mark(conn: Connection, poll: Poll, trouble: ApiError | None, at: datetime) -> None:
     """Mark the game or achievement that RA denied in two rounds."""
+    if poll.job == "unlocks" and poll.gone_at is not None and trouble is None:
+        absence.undeny(conn, schema.achievements, poll.achievement_id)
     what = outcome.denied(poll, trouble)
     if what == "game":
         absence.deny(conn, schema.games, poll.game_id, at=at)

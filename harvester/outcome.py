@@ -7,9 +7,9 @@ from typing import Any
 from harvester import watchlist
 from harvester.config import Settings
 from harvester.errors import ApiError, NotFound, PlayerUnreadable, Refused
-from harvester.schedule import Cron, OnChange, Schedule, interval_seconds, next_due
+from harvester.schedule import Cron, Schedule, interval_seconds, next_due
 from harvester.store.evidence import Attempt
-from harvester.store.polls import Poll
+from harvester.store.polls import Poll, on_grid
 
 FIRST_PAUSE = timedelta(minutes=5)
 LONGEST_PAUSE = timedelta(days=1)
@@ -18,29 +18,36 @@ DOUBLINGS = 9  # 5 minutes doubled this often is more than a day
 
 
 def after(
-    settings: Settings, poll: Poll, attempt: Attempt, trouble: ApiError | None
+    settings: Settings, poll: Poll, attempt: Attempt, trouble: ApiError | None, *, now: datetime
 ) -> dict[str, Any]:
-    """Tell the new columns of a poll after an attempt."""
+    """Tell the new columns of a poll after an attempt.
+
+    The plan goes by the clock as it is `now`; evidence may be dated later where it stepped back.
+    """
     columns: dict[str, Any] = {
         "last_attempt_at": attempt.at,
-        "last_outcome": attempt.outcome,
         "last_error": attempt.error,
+        "denied": trouble.what if isinstance(trouble, NotFound) else None,
         "fetch_id": None,
-        "due_at": _due_at(settings, poll, attempt, trouble),
+        "due_at": _due_at(settings, poll, trouble, now),
         "interval_seconds": _interval(settings, poll),
     }
-    if trouble is None:
+    if is_answered(trouble):
         return {**columns, "last_ok_at": attempt.at, "failures": 0, "gone_at": None}
-    failures = _failures(poll, trouble)
     gone_at = (poll.gone_at or attempt.at) if isinstance(trouble, NotFound) else poll.gone_at
-    return {**columns, "failures": failures, "gone_at": gone_at}
+    return {**columns, "failures": _failures(poll, trouble), "gone_at": gone_at}
 
 
-def _failures(poll: Poll, trouble: ApiError) -> int:
+def is_answered(trouble: ApiError | None) -> bool:
+    """Whether the question was answered, be it without the player's part, which RA cannot tell."""
+    return trouble is None or isinstance(trouble, PlayerUnreadable)
+
+
+def _failures(poll: Poll, trouble: ApiError | None) -> int:
     """Count failures in a row; those that postpone nothing lengthen no later pause either."""
     if isinstance(trouble, Refused):
         return poll.failures
-    return 1 if isinstance(trouble, NotFound | PlayerUnreadable) else poll.failures + 1
+    return 1 if isinstance(trouble, NotFound) else poll.failures + 1
 
 
 def denied(poll: Poll, trouble: ApiError | None) -> str | None:
@@ -48,11 +55,10 @@ def denied(poll: Poll, trouble: ApiError | None) -> str | None:
 
     A game is denied by `progress` alone, which asks two programs of RA's about it.
     """
+    if not isinstance(trouble, NotFound) or trouble.what != poll.denied:
+        return None
     deniable = {"progress": "game", "unlocks": "achievement"}.get(poll.job)
-    again = isinstance(trouble, NotFound) and poll.last_outcome == NotFound.outcome
-    return (
-        deniable if again and isinstance(trouble, NotFound) and trouble.what == deniable else None
-    )
+    return deniable if trouble.what == deniable else None
 
 
 def struck(poll: Poll, at: datetime, bug: Exception) -> dict[str, Any]:
@@ -66,16 +72,15 @@ def struck(poll: Poll, at: datetime, bug: Exception) -> dict[str, Any]:
     }
 
 
-def _due_at(settings: Settings, poll: Poll, attempt: Attempt, trouble: ApiError | None) -> datetime:
-    scheduled = _scheduled(settings, poll, attempt.at)
-    if trouble is None or isinstance(trouble, PlayerUnreadable):
+def _due_at(settings: Settings, poll: Poll, trouble: ApiError | None, now: datetime) -> datetime:
+    scheduled = _scheduled(settings, poll, now)
+    if is_answered(trouble):
         return scheduled
     if isinstance(trouble, Refused):
         return poll.due_at
     if isinstance(trouble, NotFound):
-        again = poll.last_outcome == NotFound.outcome
-        return max(scheduled, attempt.at + GONE_PAUSE) if again else scheduled
-    return attempt.at + pause(poll)
+        return max(scheduled, now + GONE_PAUSE) if poll.denied else scheduled
+    return now + pause(poll)
 
 
 def _interval(settings: Settings, poll: Poll) -> int:
@@ -92,17 +97,14 @@ def _schedule(settings: Settings, poll: Poll) -> Schedule:
     return watchlist.job_schedule(settings, poll.job, games.get(poll.game_id or 0))
 
 
-def _scheduled(settings: Settings, poll: Poll, at: datetime) -> datetime:
+def _scheduled(settings: Settings, poll: Poll, now: datetime) -> datetime:
+    """Tell when a poll is due by its schedule alone: on its own grid, or when cron says."""
     schedule = _schedule(settings, poll)
-    clockwork = watchlist.sweep(settings) if isinstance(schedule, OnChange) else schedule
-    first = poll.last_attempt_at is None
-    return next_due(
-        clockwork,
-        at,
-        due_at=None if first else poll.due_at,
-        target=f"{poll.job} {poll.target}",
-        timezone=settings.schedule.zone,
-    )
+    if isinstance(schedule, Cron):
+        return next_due(
+            schedule, now, due_at=None, target=poll.target, timezone=settings.schedule.zone
+        )
+    return on_grid(poll, now)
 
 
 def pause(poll: Poll) -> timedelta:

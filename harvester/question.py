@@ -3,9 +3,10 @@
 from sqlalchemy import Connection
 
 from harvester import watchlist
+from harvester.api.fields import is_ulid
 from harvester.config import Settings, WatchedGame
 from harvester.endpoints import Ask
-from harvester.store import known, users
+from harvester.store import known, polls, users
 from harvester.store.polls import Poll
 from harvester.store.rows import UserRef
 
@@ -35,10 +36,15 @@ def _game(settings: Settings, poll: Poll) -> WatchedGame:
 
 
 def _user(conn: Connection, settings: Settings, poll: Poll) -> UserRef:
-    """Tell whom to ask about: by ULID once it is known, so that a lost name is not followed."""
+    """Tell whom to ask about: by ULID once it is known, so that a lost name is not followed.
+
+    A name that is asked about for the first time is only a name: who bears it, RA will say.
+    """
     name = poll.asked_as or settings.api.username
-    if poll.user_id is not None:
-        who = users.named(conn, poll.user_id)
-        return UserRef(who.name or name, who.ulid).by_ulid
-    found = users.find(conn, name)
-    return UserRef(name, found[1] if found else None).by_ulid
+    if is_ulid(name):
+        return UserRef(ulid=name.upper())
+    own = poll.user_id or polls.user_of(conn, poll.asked_as)
+    if own is None:
+        return UserRef(name)
+    who = users.named(conn, own)
+    return UserRef(who.name or name, who.ulid).by_ulid

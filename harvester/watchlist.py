@@ -57,11 +57,12 @@ def unlock_polls(
 def _of_achievement(
     settings: Settings, game: WatchedGame, own: KnownAchievement, at: datetime
 ) -> Wanted:
-    when = _timing(settings, job_schedule(settings, "unlocks", game), at)
+    text, seconds = _timing(settings, job_schedule(settings, "unlocks", game), at)
     return Wanted(
         "unlocks",
         f"achievement {own.id}",
-        *when,
+        f"{text}, {unlock_mode(settings, game)}",
+        seconds,
         game_id=game.id,
         achievement_id=own.id,
         priority=BACKFILL,

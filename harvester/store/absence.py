@@ -7,7 +7,7 @@ and late enough, closes its row at the second one's instant. Any sighting clears
 from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, Table, select
+from sqlalchemy import ColumnElement, Connection, Table, exists, select
 
 from harvester.store import history, schema
 from harvester.store.entities import chunks
@@ -33,21 +33,11 @@ def sighted(conn: Connection, batch: Batch) -> None:
     """Clear the suspicion about every unlock that a batch tells of."""
     if batch.table is not unlocks:
         return
+    (column,) = {"achievement_id", "user_id"} - batch.within.keys()
     scope = [suspects.c[name] == value for name, value in batch.within.items()]
-    for suspect in conn.execute(select(suspects).where(*scope)).all():
-        if _tells_of(batch, {"achievement_id": suspect.achievement_id, "user_id": suspect.user_id}):
-            conn.execute(suspects.delete().where(*scope, *_same(suspect)))
-
-
-def _tells_of(batch: Batch, key: dict[str, int]) -> bool:
-    return any(
-        all({**batch.within, **row}[name] == own for name, own in key.items()) for row in batch.rows
-    )
-
-
-def _same(suspect: object) -> list[ColumnElement[bool]]:
-    names = ("achievement_id", "user_id")
-    return [suspects.c[name] == getattr(suspect, name) for name in names]
+    suspected = set(conn.scalars(select(suspects.c[column]).where(*scope)))
+    for chunk in chunks(sorted(suspected & {row[column] for row in batch.rows})):
+        conn.execute(suspects.delete().where(*scope, suspects.c[column].in_(chunk)))
 
 
 def _missing(conn: Connection, listing: Listing) -> set[int]:
@@ -91,7 +81,8 @@ def mark_gone(conn: Connection, gone: Gone, *, at: datetime) -> Changes:
     """Mark entities that a complete listing no longer holds; a gone ticket's state ends."""
     entity = gone.table
     scope = [entity.c[name] == value for name, value in gone.within.items()]
-    there = select(entity.c.id).where(entity.c.gone_at.is_(None), *scope)
+    told = [~_always_unofficial()] if gone.is_official else []
+    there = select(entity.c.id).where(entity.c.gone_at.is_(None), *scope, *told)
     lost = sorted(set(conn.scalars(there)) - set(gone.seen))
     for chunk in chunks(lost):
         conn.execute(entity.update().where(entity.c.id.in_(chunk)).values(gone_at=at))
@@ -101,7 +92,25 @@ def mark_gone(conn: Connection, gone: Gone, *, at: datetime) -> Changes:
     return Changes(closed=len(lost))
 
 
+def _always_unofficial() -> ColumnElement[bool]:
+    """Find tickets whose achievement is unofficial, and was so when they were first seen."""
+    ticket, achievement = schema.tickets.c, schema.achievements.c
+    version = schema.achievement_versions.c
+    is_unofficial = (achievement.id == ticket.achievement_id) & achievement.is_promoted.is_(False)
+    was_promoted = (
+        (version.achievement_id == ticket.achievement_id)
+        & version.is_promoted.is_(True)
+        & (version.valid_to > ticket.first_seen_at)
+    )
+    return exists().where(is_unofficial) & ~exists().where(was_promoted)
+
+
 def deny(conn: Connection, entity: Table, own: int | None, *, at: datetime) -> None:
     """Mark a game or an achievement that RA denied; the first such instant stays."""
     there = (entity.c.id == own) & entity.c.gone_at.is_(None)
     conn.execute(entity.update().where(there).values(gone_at=at))
+
+
+def undeny(conn: Connection, entity: Table, own: int | None) -> None:
+    """Take back that RA denied a game or an achievement: it answered."""
+    conn.execute(entity.update().where(entity.c.id == own).values(gone_at=None))

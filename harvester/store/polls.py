@@ -5,13 +5,18 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, func, or_, select
 
+from harvester.schedule import Every
+from harvester.schedule import next_due as slot_after
 from harvester.store import schema
 
 polls = schema.polls
 ROUTINE, MOVED, SWEEP, BACKFILL = range(4)  # what is asked first when several are due
+RECENT = ", recent"  # how the schedule of a list ends of which only what is new is wanted
+UTC = ZoneInfo("UTC")
 
 
 @dataclass(frozen=True)
@@ -50,11 +55,12 @@ class Poll:
     listed_at: datetime | None
     token: str | None
     failures: int
-    last_outcome: str | None
+    denied: str | None
     last_error: str | None
     gone_at: datetime | None
     cursor: str | None
     fetch_id: int | None
+    last_fetch_id: int | None
 
     @property
     def memory(self) -> Any:  # noqa: ANN401 - opaque JSON of the endpoint
@@ -135,20 +141,46 @@ def _rest(conn: Connection, row: Poll, at: datetime) -> None:
 
 
 def _follow(conn: Connection, row: Poll, wanted: Wanted, at: datetime) -> None:
-    """Take over a changed schedule; what is watched again is due at once."""
+    """Take over what the watchlist says now; what is watched again is due at once."""
+    values: dict[str, Any] = {}
     if row.watched_to is not None:
-        change(conn, row, watched_to=None, watched_from=at, due_at=at)
+        values |= {"watched_to": None, "watched_from": at, "due_at": at}
     if row.schedule != wanted.schedule:
-        soonest = (row.last_attempt_at or at) + timedelta(seconds=wanted.interval_seconds)
-        change(
-            conn,
-            row,
-            schedule=wanted.schedule,
-            interval_seconds=wanted.interval_seconds,
-            due_at=min(row.due_at, max(soonest, at)),
-        )
+        values |= _rescheduled(row, wanted, at) | values
     if row.game_id != wanted.game_id:
-        change(conn, row, game_id=wanted.game_id)
+        values["game_id"] = wanted.game_id
+    if values:
+        change(conn, row, **values)
+
+
+def _rescheduled(row: Poll, wanted: Wanted, at: datetime) -> dict[str, Any]:
+    """Tell what a changed schedule changes; where more is wanted than before, it is due at once."""
+    taken = {"schedule": wanted.schedule, "interval_seconds": wanted.interval_seconds}
+    if row.schedule.endswith(RECENT) and not wanted.schedule.endswith(RECENT):
+        return {**taken, "due_at": at, "token": None, "listed_at": None, "priority": BACKFILL}
+    soonest = (row.last_attempt_at or at) + timedelta(seconds=wanted.interval_seconds)
+    return {**taken, "due_at": min(row.due_at, max(soonest, at))}
+
+
+def on_grid(poll: Poll, at: datetime) -> datetime:
+    """Tell the first due time after `at` of a poll that is asked at a fixed interval.
+
+    The grid belongs to the target: it begins when the target was first watched, less the
+    target's own share of the interval, and nothing that is asked by hand shifts it.
+    """
+    every, target = Every(poll.interval_seconds), f"{poll.job} {poll.target}"
+    first = slot_after(every, poll.watched_from, due_at=None, target=target, timezone=UTC)
+    return slot_after(every, at, due_at=first, target=target, timezone=UTC)
+
+
+def pull_back(conn: Connection, *, at: datetime) -> None:
+    """Make due what a clock that once was far ahead has put off too far."""
+    ahead = [polls.c.watched_to.is_(None), polls.c.last_attempt_at > at, polls.c.due_at > at]
+    for row in conn.execute(select(polls).where(*ahead)).mappings():
+        poll = _poll(row)
+        longest = max(timedelta(seconds=poll.interval_seconds), timedelta(days=1))
+        if poll.due_at > at + longest:
+            change(conn, poll, due_at=at)
 
 
 def change(conn: Connection, poll: Poll, **values: Any) -> None:  # noqa: ANN401 - column values
@@ -159,6 +191,12 @@ def change(conn: Connection, poll: Poll, **values: Any) -> None:  # noqa: ANN401
 def reload(conn: Connection, poll: Poll) -> Poll:
     """Read one poll again."""
     return _poll(conn.execute(select(polls).where(polls.c.id == poll.id)).mappings().one())
+
+
+def user_of(conn: Connection, asked_as: str | None) -> int | None:
+    """Tell whom RA named when it was last asked for this name of the watchlist."""
+    known = [polls.c.asked_as == asked_as, polls.c.user_id.is_not(None)]
+    return conn.scalar(select(polls.c.user_id).where(*known, polls.c.watched_to.is_(None)).limit(1))
 
 
 def chosen(conn: Connection, selection: Selection) -> list[Poll]:
@@ -183,27 +221,40 @@ def count_due(conn: Connection, selection: Selection, *, at: datetime) -> int:
 
 
 def make_due(conn: Connection, selection: Selection, *, at: datetime, is_forced: bool) -> None:
-    """Count everything selected as due; what is proven unchanged only where it is forced.
+    """Count everything selected as due.
 
-    A list that is read on change was proven unchanged when it was read completely and
-    nothing has made it due since: its priority still is that of the sweep. One that failed
-    since was due, whatever for.
+    Lists that are read on change are asked as if they had moved, which a cheaper answer of
+    the same round may still disprove (`notice`); when forced, nothing is disproved.
     """
-    unmoved = (polls.c.priority == SWEEP) & (polls.c.failures == 0)
-    proven = polls.c.schedule.startswith("on-change") & unmoved
-    ahead = [polls.c.due_at > at, *([] if is_forced else [~proven])]
-    conn.execute(polls.update().where(*selection.conditions(), *ahead).values(due_at=at))
+    listed = polls.c.schedule.startswith("on-change") & (polls.c.priority == SWEEP)
+    chosen = selection.conditions()
+    asked = ROUTINE if is_forced else MOVED
+    conn.execute(polls.update().where(*chosen, listed).values(priority=asked))
+    conn.execute(polls.update().where(*chosen, polls.c.due_at > at).values(due_at=at))
 
 
-def notice(conn: Connection, job: str, tokens: Mapping[int, str], *, at: datetime) -> None:
+def notice(conn: Connection, job: str, tokens: Mapping[int, str], *, at: datetime) -> list[Poll]:
     """Make lists due whose counters moved since their last complete reading.
 
-    `tokens` maps achievement ids to what the cheaper answer says of them now.
+    `tokens` maps achievement ids to what the cheaper answer says of them now. Returns the
+    lists that it proves unchanged.
     """
-    listed = [polls.c.job == job, polls.c.watched_to.is_(None), polls.c.failures == 0]
-    query = select(polls).where(*listed, polls.c.schedule.startswith("on-change"))
-    for row in conn.execute(query.where(polls.c.achievement_id.in_(tokens))).mappings():
-        poll = _poll(row)
-        if poll.token is not None and poll.token != tokens[poll.achievement_id or 0]:
-            due_at = min(poll.due_at, at)
-            change(conn, poll, due_at=due_at, priority=min(poll.priority, MOVED))
+    query = select(polls).where(polls.c.job == job, polls.c.watched_to.is_(None))
+    listed = query.where(polls.c.failures == 0, polls.c.token.is_not(None))
+    on_change = listed.where(polls.c.schedule.startswith("on-change"))
+    found = conn.execute(on_change.where(polls.c.achievement_id.in_(tokens))).mappings()
+    same: list[Poll] = []
+    for poll in map(_poll, found.all()):
+        if poll.token == tokens[poll.achievement_id or 0]:
+            _stand_still(conn, poll)
+            same.append(poll)
+        else:
+            due_at, priority = min(poll.due_at, at), min(poll.priority, MOVED)
+            change(conn, poll, due_at=due_at, priority=priority)
+    return same
+
+
+def _stand_still(conn: Connection, poll: Poll) -> None:
+    """Let a list that was to be read because it might have moved wait for its sweep again."""
+    if poll.priority == MOVED and poll.cursor is None and poll.listed_at is not None:
+        change(conn, poll, due_at=on_grid(poll, poll.listed_at), priority=SWEEP)

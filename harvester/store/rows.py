@@ -65,11 +65,16 @@ class Listing:
 
 @dataclass(frozen=True)
 class Gone:
-    """Entities that a complete listing no longer holds: marked with `gone_at`, kept for ever."""
+    """Entities that a complete listing no longer holds: marked with `gone_at`, kept for ever.
+
+    With `is_official`, tickets whose achievement was unofficial for as long as they are known
+    stay as they are: a listing of the official ones cannot tell.
+    """
 
     table: Table
     within: Row
     seen: Collection[int]
+    is_official: bool = False
 
 
 @dataclass(frozen=True)

@@ -208,6 +208,12 @@ game_versions = versioned("game_versions", [_of("games")], _game_columns(), enti
 achievement_versions = versioned(
     "achievement_versions", [_of("achievements")], _achievement_columns(), entity=achievements
 )
+Index(  # which achievements a complete map should have mentioned
+    "ix_achievement_versions_game_current",
+    achievement_versions.c.game_id,
+    sqlite_where=text("valid_to IS NULL"),
+    postgresql_where=text("valid_to IS NULL"),
+)
 user_names = versioned("user_names", [_of("users")], [Column("name", Text)], entity=users)
 Index(None, user_names.c.name)
 game_counters = versioned(
@@ -296,11 +302,12 @@ polls = Table(
     Column("listed_at", Instant),  # the last complete look, for what is asked only when it moved
     Column("token", Text),  # what the cheaper answer said at that look
     Column("failures", Integer, nullable=False, server_default=text("0")),
-    Column("last_outcome", Text),
+    Column("denied", Text),  # what RA denied at the last attempt: game, user or achievement
     Column("last_error", Text),
     Column("gone_at", Instant),
     Column("cursor", Text),
     Column("fetch_id", BigInteger),  # evidence id reserved by the attempt in hand
+    Column("last_fetch_id", BigInteger),  # the newest evidence
     UniqueConstraint("job", "target"),
 )
 Index(

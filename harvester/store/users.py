@@ -73,8 +73,11 @@ def resolve(
     changes += _acquaint(conn, strangers, known, at, fetch_id)
     ids = {ref: known[ref.ulid][0] for ref in refs if ref.ulid}
     for ref in sorted(by_name, key=lambda ref: ref.name or ""):
-        ids[ref], met = _by_name_alone(conn, ref, at, fetch_id)
-        changes += met
+        bearer = _bearer(conn, str(ref.name))
+        if bearer is None:
+            met, told = _create(conn, [ref], at, fetch_id)
+            bearer, changes = met[ref], changes + told
+        ids[ref] = bearer
     return ids, changes
 
 
@@ -170,26 +173,12 @@ def _remember_names(
     return history.record(conn, Batch(user_names, {}, rows), at=at, fetch_id=fetch_id)
 
 
-def _by_name_alone(
-    conn: Connection, ref: UserRef, at: datetime, fetch_id: int | None
-) -> tuple[int, Changes]:
-    """Find who a bare name means; where nobody or several bore it, a new stand-in."""
-    found = find(conn, str(ref.name))
-    if found is not None:
-        return found[0], Changes()
-    ids, changes = _create(conn, [ref], at, fetch_id)
-    return ids[ref], changes
-
-
-def find(conn: Connection, name_or_ulid: str) -> tuple[int, str | None] | None:
-    """Find a user (id, ULID) by ULID, or by a name that only one user ever bore."""
-    by_ulid = select(users.c.id, users.c.ulid).where(users.c.ulid == name_or_ulid.upper())
-    row = conn.execute(by_ulid).first()
-    if row is not None:
-        return row.id, row.ulid
-    holders = {(row.id, row.ulid) for row in conn.execute(_holders(name_or_ulid))}
-    sure = {holder for holder in holders if holder[1] is None} or holders
-    return sure.pop() if len(sure) == 1 else None
+def _bearer(conn: Connection, name: str) -> int | None:
+    """Find who bears a bare name now; who bore it once may be somebody else."""
+    bearers = conn.execute(_holders(name).where(user_names.c.valid_to.is_(None))).all()
+    stand_ins = [row.id for row in bearers if row.ulid is None]
+    sure = stand_ins or [row.id for row in bearers]
+    return sure[0] if len(sure) == 1 else None
 
 
 def named(conn: Connection, user_id: int) -> UserRef:

@@ -251,7 +251,7 @@ def upgrade() -> None:
         ),
         sa.Column("token", sa.Text(), nullable=True),
         sa.Column("failures", sa.Integer(), server_default=sa.text("0"), nullable=False),
-        sa.Column("last_outcome", sa.Text(), nullable=True),
+        sa.Column("denied", sa.Text(), nullable=True),
         sa.Column("last_error", sa.Text(), nullable=True),
         sa.Column(
             "gone_at",
@@ -262,6 +262,7 @@ def upgrade() -> None:
         ),
         sa.Column("cursor", sa.Text(), nullable=True),
         sa.Column("fetch_id", sa.BigInteger(), nullable=True),
+        sa.Column("last_fetch_id", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_polls_user_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_polls")),
         sa.UniqueConstraint("job", "target", name=op.f("uq_polls_job_target")),
@@ -772,6 +773,13 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("achievement_versions", schema=None) as batch_op:
         batch_op.create_index(
+            "ix_achievement_versions_game_current",
+            ["game_id"],
+            unique=False,
+            sqlite_where=sa.text("valid_to IS NULL"),
+            postgresql_where=sa.text("valid_to IS NULL"),
+        )
+        batch_op.create_index(
             "uq_achievement_versions_current",
             ["achievement_id"],
             unique=True,
@@ -983,6 +991,11 @@ def downgrade() -> None:
     with op.batch_alter_table("achievement_versions", schema=None) as batch_op:
         batch_op.drop_index(
             "uq_achievement_versions_current",
+            sqlite_where=sa.text("valid_to IS NULL"),
+            postgresql_where=sa.text("valid_to IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_achievement_versions_game_current",
             sqlite_where=sa.text("valid_to IS NULL"),
             postgresql_where=sa.text("valid_to IS NULL"),
         )

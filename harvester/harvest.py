@@ -85,7 +85,7 @@ def round_of(harvest: Harvest, selection: Selection) -> Iterator[Told]:
         told = _ask_in_spite_of_bugs(harvest, poll, selection, bugs)
         if told is not None:
             yield told
-        _give_up_when_unavailable(harvest)
+        _give_up_when_unavailable(harvest, told)
     if bugs:
         raise bugs[0]
 
@@ -119,9 +119,10 @@ def _give_up_where_asked_to_wait(harvest: Harvest) -> None:
         raise GaveUp(f"RA asked us to wait until {until:%Y-%m-%d %H:%M:%S} UTC; the rest stays due")
 
 
-def _give_up_when_unavailable(harvest: Harvest) -> None:
+def _give_up_when_unavailable(harvest: Harvest, told: Told | None) -> None:
     if harvest.client.failures_in_a_row >= GIVE_UP_AFTER:
-        raise GaveUp("RA gave no usable answer three times in a row; the rest stays due")
+        last = f" (the last: {told.attempt.error})" if told and told.attempt else ""
+        raise GaveUp(f"RA gave no usable answer three times in a row; the rest stays due{last}")
 
 
 @dataclass(frozen=True)
@@ -298,7 +299,9 @@ def _finish(harvest: Harvest, poll: Poll, attempt: Attempt, trouble: ApiError | 
         if poll.job == "progress" and poll.fetch_id is not None:
             _plan_unlocks(conn, settings, poll, at)
         _beat(conn, harvest, at)
-    log.info("%s %s: %s%s", poll.job, poll.target, attempt.outcome, _why(attempt))
+    is_news = trouble is not None and poll.last_error is None
+    level = logging.WARNING if is_news else logging.INFO
+    log.log(level, "%s %s: %s%s", poll.job, poll.target, attempt.outcome, _why(attempt))
     return attempt
 
 

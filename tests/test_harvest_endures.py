@@ -10,6 +10,7 @@ from worlds import NOW, Bench
 
 from harvester import harvest
 from harvester.endpoints import ENDPOINTS, Ask, Endpoint, Get, Observation
+from harvester.errors import GaveUp
 from harvester.harvest import Told
 from harvester.sandbox.world import World
 from harvester.store import schema
@@ -227,3 +228,21 @@ def test_a_game_read_without_its_player_is_evidence_that_does_not_grow(bench: Be
     assert found["last_ok_at"] >= bench.world.now - HOURLY
     errors = [row["error"] for row in rows(bench, schema.fetches, poll_id=found["id"])]
     assert len([error for error in errors if error]) <= 2
+
+
+def test_one_passing_failure_of_ras_program_does_not_blind_a_player(bench: Bench) -> None:
+    fetch(bench)
+    bench.world.fail("500", only="API_GetGameInfoAndUserProgress")
+    bench.world.advance(hours=1)
+    fetch(bench)
+    bench.world.unlock(bench.world.people.find("Ann").ulid, 12)  # type: ignore[union-attr]
+    bench.world.advance(hours=1)
+    fetch(bench)
+    (row,) = current(bench, schema.progress)
+    assert row["awarded"] == 2
+
+
+def test_giving_up_names_the_last_trouble(bench: Bench) -> None:
+    bench.world.fail("503-maintenance", times=3)
+    with pytest.raises(GaveUp, match="the last: .*503"):
+        fetch(bench)

@@ -18,7 +18,8 @@ from harvester.errors import ApiError, NotFound, PlayerUnreadable, ServerError
 from harvester.store import schema
 from harvester.store.rows import Batch, Gone, Listing, Row
 
-READ_AGAIN = 24  # polls answered without the player's part before that part is tried again
+FOR_GOOD = 3  # failures of RA's program in a row after which it is not asked at every poll
+READ_AGAIN = 24  # polls after which it is asked all the same
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ def _read(get: Get, ask: Ask, misses: int) -> _Answer:
         f"RA's program fails on game {ask.game}: its counters are read without the player's part"
     )
     try:
-        if misses % READ_AGAIN == 0:
+        if misses < FOR_GOOD or misses % READ_AGAIN == 0:
             player = get(payloads.game_progress(ask.game, ask.handle))
             return _Answer(player.game, player)
     except NotFound:

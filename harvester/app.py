@@ -2,23 +2,27 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import InternalError, OperationalError
 
 from harvester import clock, harvest
 from harvester.api.client import Client
 from harvester.api.pace import Pacer
 from harvester.clock import Clock
 from harvester.config import Settings, require_credentials
+from harvester.errors import DatabaseUnfit
 from harvester.harvest import Harvest, Told
 from harvester.meter import Meter
 from harvester.stop import Stop
 from harvester.store import db, lock, migrate, runs
+
+UNREMARKABLE_SECONDS = 10  # the longest wait for a request's turn without a sign of life
 
 
 @dataclass(frozen=True)
@@ -88,12 +92,25 @@ def harvesting(
     require_credentials(settings())
     with writing(settings(), now=time_of.now) as engine:
         made = _made(settings, engine, command, stop, time_of, tell)
-        try:
+        with _accounted(made), closing(made.client):
             harvest.plan(made)
             yield made
-        finally:
-            made.client.close()
-            harvest.end(made)
+
+
+@contextmanager
+def _accounted(made: Harvest) -> Iterator[None]:
+    """End the run in good order, unless the database has failed us.
+
+    It would fail once more, and first make a stop wait; the next run ends this one instead.
+    """
+    try:
+        yield
+    except (OperationalError, InternalError, DatabaseUnfit):
+        raise
+    except BaseException:
+        harvest.end(made)
+        raise
+    harvest.end(made)
 
 
 def _made(
@@ -117,4 +134,13 @@ def _made(
     client.not_before = before.not_before_at
     made = Harvest(engine, client, pacer, meter, time_of.now, stop, run, settings, tell)
     client.wait = time_of.wait or partial(harvest.pause, made)
+    pacer.wait = time_of.wait or partial(_keep_pace, made)
     return made
+
+
+def _keep_pace(made: Harvest, seconds: float) -> None:
+    """Wait for a request's turn; only a long wait needs signs of life."""
+    if seconds > UNREMARKABLE_SECONDS:
+        harvest.pause(made, seconds)
+    else:
+        made.stop.wait(seconds)

@@ -18,8 +18,8 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from harvester import app, harvest
 from harvester.config import Settings
-from harvester.errors import BudgetSpent, ConfigError, GaveUp, HarvesterError, Stopped
-from harvester.harvest import Harvest
+from harvester.errors import BudgetSpent, ConfigError, GaveUp, HarvesterError, Stopped, Struck
+from harvester.harvest import Harvest, Told
 from harvester.stop import Stop
 from harvester.store.polls import Selection
 
@@ -146,15 +146,24 @@ def _round(made: Harvest, watch: Watch, pause: Pause) -> Pause:
     if pause.until is not None and made.clock() < pause.until:
         return pause
     try:
-        for _told in harvest.round_of(made, Selection()):
+        for told in harvest.round_of(made, Selection()):
+            _warn_of(told)
             if watch.changed():
                 harvest.plan(made)
+    except Struck as error:
+        log.error("%s", error)  # noqa: TRY400 - its traceback is in the log already
     except GaveUp as error:
         until = max(made.clock() + PAUSE, made.client.not_before or made.clock())
         return _paused(pause, until, error)
     except BudgetSpent as error:
         return _paused(pause, _midnight(made.clock()), error)
     return Pause()
+
+
+def _warn_of(told: Told) -> None:
+    """Say once that a poll began to fail; `status` knows the rest."""
+    if told.attempt and told.attempt.error and told.poll.last_error is None:
+        log.warning("%s %s: %s", told.poll.job, told.poll.target, told.attempt.error)
 
 
 def _paused(pause: Pause, until: datetime, error: HarvesterError) -> Pause:

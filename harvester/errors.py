@@ -12,6 +12,7 @@
             - `GaveUp`: three such in a row; the round ends
         - `NotFound`: RA does not know what was asked about
         - `Invalid`: an answer that makes no sense; nothing of it may be stored
+    - `Struck`: a bug of ours struck some polls; the others were asked (exit 1)
     - `BudgetSpent`: the day's requests are used up; the rest waits (exit 0)
     - `DatabaseHeld`: another harvester writes to this database (exit 6)
     - `DatabaseUnfit`: wrong schema, damaged or not writable (exit 7)
@@ -99,6 +100,12 @@ class Invalid(ApiError):
     def __init__(self, message: str, body: bytes = b"") -> None:
         super().__init__(message)
         self.body = body
+
+
+class Struck(HarvesterError):
+    """A bug of ours struck some polls, which are put off; its traceback was logged."""
+
+    exit_code = 1
 
 
 class BudgetSpent(HarvesterError):

@@ -20,7 +20,7 @@ from harvester.api.pace import Pacer
 from harvester.clock import Clock
 from harvester.config import Settings
 from harvester.endpoints import ENDPOINTS, Observation
-from harvester.errors import ApiError, GaveUp, HarvesterError, Invalid, Refused, Unavailable
+from harvester.errors import ApiError, GaveUp, HarvesterError, Invalid, Refused, Struck, Unavailable
 from harvester.meter import Meter
 from harvester.question import ask_of
 from harvester.stop import Stop
@@ -74,24 +74,27 @@ def round_of(harvest: Harvest, selection: Selection) -> Iterator[Told]:
 
     Raises `Refused` and `BudgetSpent` at once, and `GaveUp` after three unavailable answers
     in a row or where RA asked us to wait; what was not asked stays due. A bug that strikes
-    one poll keeps no other from its turn: it is raised when the round is over.
+    one poll keeps no other from its turn: `Struck` is raised when the round is over.
     """
-    bugs: list[Exception] = []
+    struck: list[Poll] = []
     with harvest.engine.begin() as conn:
         polls.pull_back(conn, at=harvest.clock())
     while (poll := _next(harvest, selection)) is not None:
         harvest.stop.check()
         _give_up_where_asked_to_wait(harvest)
-        told = _ask_in_spite_of_bugs(harvest, poll, selection, bugs)
+        told = _ask_in_spite_of_bugs(harvest, poll, selection, struck)
         if told is not None:
             yield told
         _give_up_when_unavailable(harvest, told)
-    if bugs:
-        raise bugs[0]
+    if struck:
+        raise Struck(
+            f"a bug struck {len(struck)} polls (first: {struck[0].job} {struck[0].target}), which "
+            "are put off; please report the traceback above"
+        )
 
 
 def _ask_in_spite_of_bugs(
-    harvest: Harvest, poll: Poll, selection: Selection, bugs: list[Exception]
+    harvest: Harvest, poll: Poll, selection: Selection, struck: list[Poll]
 ) -> Told | None:
     """Ask one poll; one that a bug of ours strikes waits, and its turn is over."""
     try:
@@ -104,7 +107,7 @@ def _ask_in_spite_of_bugs(
         log.exception("a bug struck %s %s; it is put off", poll.job, poll.target)
         with harvest.engine.begin() as conn:
             polls.change(conn, poll, **outcome.struck(poll, harvest.clock(), bug))
-        bugs.append(bug)
+        struck.append(poll)
         return None
 
 
@@ -299,9 +302,7 @@ def _finish(harvest: Harvest, poll: Poll, attempt: Attempt, trouble: ApiError | 
         if poll.job == "progress" and poll.fetch_id is not None:
             _plan_unlocks(conn, settings, poll, at)
         _beat(conn, harvest, at)
-    is_news = trouble is not None and poll.last_error is None
-    level = logging.WARNING if is_news else logging.INFO
-    log.log(level, "%s %s: %s%s", poll.job, poll.target, attempt.outcome, _why(attempt))
+    log.info("%s %s: %s%s", poll.job, poll.target, attempt.outcome, _why(attempt))
     return attempt
 
 

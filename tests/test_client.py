@@ -453,6 +453,24 @@ def test_a_redirect_is_not_followed(server: Server, asking: Making) -> None:
     assert len(server.paths) == 1
 
 
+@pytest.mark.parametrize(
+    ("head", "told"),
+    [
+        ("302 Found\nContent-Type: text/html\nLocation: ", "sent on to "),
+        ("200 OK\nContent-Type: ", ""),
+    ],
+)
+def test_headers_reach_no_message_uncleaned_or_at_any_length(
+    server: Server, asking: Making, head: str, told: str
+) -> None:
+    server.says(breaks_off(f"HTTP/1.1 {head}x\x00\x1b[31mred{'a' * 5000}\nContent-Length: 0\n\n"))
+    with pytest.raises(Unavailable) as caught:
+        asking().client.get(ASK)
+    assert f"{told}x[31mredaaa" in str(caught.value)
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 400
+
+
 def test_nobody_there_is_unavailable(asking: Making) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]

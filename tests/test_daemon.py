@@ -1,10 +1,11 @@
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from worlds import Bench
 from harvester import daemon, harvest
 from harvester.config import load
 from harvester.daemon import Pause, Watch
+from harvester.endpoints import ENDPOINTS, Endpoint
 from harvester.errors import Refused
 from harvester.sandbox.world import World
 
@@ -94,6 +96,18 @@ def test_a_request_that_hangs_does_not_keep_the_daemon_from_stopping(bench: Benc
     assert code == 0, words
     assert seconds < 10
     assert rows(bench, "SELECT count(*) FROM fetches")[0][0] >= 1
+
+
+def test_a_foreign_lock_on_the_file_does_not_keep_the_daemon_from_stopping(bench: Bench) -> None:
+    with daemon_of(bench) as process:
+        until(lambda: asked(bench, "API_GetAchievementUnlocks"))
+        with closing(sqlite3.connect(bench.path.with_name("harvester.db"))) as other:
+            other.execute("BEGIN IMMEDIATE")
+            code, seconds, words = stopped(process, signal.SIGTERM)
+    assert code == 7
+    assert seconds < 10
+    assert "Traceback" not in words
+    assert "database is locked" in words
 
 
 def test_a_changed_watchlist_is_noticed_on_sighup(bench: Bench) -> None:
@@ -240,3 +254,28 @@ def test_the_daemon_in_this_process_beats_until_it_is_told_to_stop(bench: Bench)
         lambda: bench.settings, bench.path, stop=bench.stop, time_of=bench.time, beat_seconds=0.05
     )
     assert bench.stop.is_wished
+
+
+def test_a_bug_in_one_poll_does_not_end_the_daemon(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def strike(*_args: object) -> Iterator[Any]:
+        raise KeyError("a bug")
+
+    monkeypatch.setitem(ENDPOINTS, "progress", Endpoint("progress", ("game",), strike))
+    with bench.harvest() as made:
+        assert daemon._round(made, watch_of(bench), Pause()) == Pause()
+    assert "KeyError" in caplog.text
+    assert "put off" in caplog.text
+
+
+def test_a_poll_that_begins_to_fail_is_warned_of_once(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench.world.fail("wrong-shape", only="API_GetAchievementDistribution", times=9)
+    with bench.harvest() as made:
+        for _ in range(3):
+            daemon._round(made, watch_of(bench), Pause())
+            bench.world.advance(hours=2)
+    warnings = [line for line in caplog.text.splitlines() if "WARNING" in line]
+    assert sum("distribution game 1" in line for line in warnings) == 1

@@ -10,7 +10,7 @@ from worlds import NOW, Bench
 
 from harvester import harvest
 from harvester.endpoints import ENDPOINTS, Ask, Endpoint, Get, Observation
-from harvester.errors import GaveUp
+from harvester.errors import GaveUp, Struck
 from harvester.harvest import Told
 from harvester.sandbox.world import World
 from harvester.store import schema
@@ -51,7 +51,7 @@ def test_a_bug_in_one_poll_keeps_no_other_from_its_turn(
 
     monkeypatch.setitem(ENDPOINTS, "progress", Endpoint("progress", ("game",), strike))
     told: list[Told] = []
-    with bench.harvest() as made, pytest.raises(type(bug)):
+    with bench.harvest() as made, pytest.raises(Struck, match="game 1, player Ann"):
         told.extend(harvest.round_of(made, Selection()))
     assert poll(bench, "distribution")["last_ok_at"] == NOW
     struck = poll(bench, "progress", "game 1, player Ann")
@@ -244,5 +244,5 @@ def test_one_passing_failure_of_ras_program_does_not_blind_a_player(bench: Bench
 
 def test_giving_up_names_the_last_trouble(bench: Bench) -> None:
     bench.world.fail("503-maintenance", times=3)
-    with pytest.raises(GaveUp, match="the last: .*503"):
+    with pytest.raises(GaveUp, match=r"the last: .*503"):
         fetch(bench)

@@ -138,6 +138,8 @@ def test_a_slow_pace_is_remembered_but_no_faster_one_than_configured() -> None:
         ("soon", None),
         ("", None),
         ("-5", None),
+        ("Sat, 01 Aug 99999999999 12:00:00 GMT", None),
+        ("Sat, 01 Aug 2026 12:00:00 +99999999999999", None),
         ("٣", None),
     ],
     ids=repr,

@@ -25,6 +25,7 @@ from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from harvester import __version__
 from harvester.api.answers import JSON, Answer, judge
+from harvester.api.fields import text
 from harvester.api.pace import LONGEST_WAIT, Pacer, backoff, retry_after
 from harvester.api.payloads import Request
 from harvester.api.secrecy import keep_out_of_logs, scrubber
@@ -39,6 +40,7 @@ LARGEST_ANSWER: Final = 64 * 2**20  # bytes; the largest real ones are below one
 LARGEST_KEPT: Final = 256 * 2**10  # bytes of an invalid answer, for the bug report
 PROJECT: Final = "https://github.com/ra-harvester/ra-harvester"
 _CHUNK = 64 * 2**10
+_one_line = text(200)  # of a header, which reaches messages and the database
 _TIMEOUTS_PER_ANSWER = 4  # a timeout is per read; an answer that drips must end, too
 
 _log = logging.getLogger("harvester.api")
@@ -248,12 +250,15 @@ class Client:
         header = response.headers.get
         answer = Answer(
             status=response.status_code,
-            content_type=self._scrub(header("Content-Type", "")).partition(";")[0].strip().lower(),
+            content_type=self._said(header("Content-Type", "")).partition(";")[0].strip().lower(),
             body=body,
             retry_after=header("Retry-After"),
-            location=self._scrub(header("Location", "nowhere")),
+            location=self._said(header("Location", "nowhere")),
         )
         return answer if answer.is_data else replace(answer, body=self._clean(body))
+
+    def _said(self, header: str) -> str:
+        return _one_line(self._scrub(header))
 
 
 def _session(api: ApiSettings) -> requests.Session:

@@ -12,6 +12,7 @@ from email.utils import parsedate_to_datetime
 from typing import Final
 
 SLOWEST: Final = 1 / 16
+_MOST_DOUBLINGS: Final = 4  # from the slowest pace to the full one
 QUIET_SECONDS: Final = 15 * 60  # without a 429, after which the pace doubles again
 FIRST_WAIT: Final = 60  # seconds, after a 429 that does not say how long
 LONGEST_WAIT: Final = 15 * 60  # seconds that are waited for inside a round
@@ -81,8 +82,14 @@ class Pacer:
         self._tokens = min(float(self.burst), self._tokens + dripped)
         self._filled_at = now
         while self._factor < 1 and now - self._quiet_since >= QUIET_SECONDS:
-            self._factor = min(1.0, self._factor * 2)
+            self._factor = quickened(self._factor, QUIET_SECONDS)
             self._quiet_since += QUIET_SECONDS
+
+
+def quickened(factor: float, quiet_seconds: float) -> float:
+    """Double a factor, up to 1, once for every 15 minutes without a 429."""
+    doublings = min(max(0, int(quiet_seconds // QUIET_SECONDS)), _MOST_DOUBLINGS)
+    return min(1.0, factor * (1 << doublings))
 
 
 def retry_after(header: str | None, now: datetime) -> float | None:
@@ -109,7 +116,7 @@ def backoff(times: int, chance: random.Random) -> float:
 def _until(header: str, now: datetime) -> float | None:
     try:
         moment = parsedate_to_datetime(header)
-    except ValueError:
+    except (ValueError, OverflowError):  # the latter for a year or a zone past all bounds
         return None
     zoned = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return min(max(0.0, (zoned - now).total_seconds()), float(_DAY))

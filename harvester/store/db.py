@@ -14,7 +14,10 @@ from sqlalchemy import Engine, create_engine, event, exc, make_url
 
 from harvester.errors import DatabaseUnfit
 
-BUSY_TIMEOUT_MS = 30_000
+BUSY_TIMEOUT_MS = 5_000  # no signal is heeded meanwhile, and a stop may take 10 seconds
+
+DAMAGE = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "XX001", "XX002")
+NOT_WRITABLE = ("25006", "42501")  # read-only, no privilege; a full disk is operational
 
 
 def connect(url: str, *, is_read_only: bool = False) -> Engine:
@@ -82,24 +85,32 @@ def told_plainly() -> Iterator[None]:
     """Turn a database's own trouble into one line that says what to do (exit 7)."""
     try:
         yield
-    except exc.OperationalError as error:
-        raise DatabaseUnfit(f"the database cannot be used: {_reason(error)}") from None
-    except exc.DatabaseError as error:
-        if isinstance(error.orig, sqlite3.DatabaseError) and _is_damage(error.orig):
-            raise DatabaseUnfit(f"the database is damaged: {_reason(error)}") from None
-        raise
+    except (exc.DBAPIError, sqlite3.Error) as error:  # backups and pragmas go past SQLAlchemy
+        trouble = _trouble(error)
+        if trouble is None:
+            raise
+        raise trouble from None
 
 
-def _is_damage(error: sqlite3.DatabaseError) -> bool:
-    return error.sqlite_errorname in {"SQLITE_CORRUPT", "SQLITE_NOTADB"}
+def _trouble(error: exc.DBAPIError | sqlite3.Error) -> DatabaseUnfit | None:
+    """Say what is wrong with the database; None where the error is a bug of ours."""
+    driver = error.orig if isinstance(error, exc.DBAPIError) else error
+    code = str(getattr(driver, "sqlite_errorname", None) or getattr(driver, "sqlstate", None))
+    if code.startswith(DAMAGE):
+        return DatabaseUnfit(f"the database is damaged: {_reason(driver)}")
+    if isinstance(error, exc.OperationalError | sqlite3.OperationalError) or code in NOT_WRITABLE:
+        return DatabaseUnfit(f"the database cannot be used: {_reason(driver)}")
+    return None
 
 
-def _reason(error: exc.DBAPIError) -> str:
+def _reason(error: BaseException | None) -> str:
     """Take the first line of the driver's words and add what usually mends it."""
-    words = (str(error.orig).splitlines() or ["no reason given"])[0]
+    words = (str(error).splitlines() or ["no reason given"])[0]
     remedies = {
         "unable to open": "check that the folder of database.url exists and can be written",
         "readonly": "check who owns the file and its folder",
+        "read-only": "the server or this role is set not to write; use the one that does",
+        "permission denied": "grant it to the user of database.url",
         "is full": "free some space and start again; nothing that was stored is lost",
         "locked": "another program has it open for writing; close that and try again",
         "malformed": "restore a backup",

@@ -8,6 +8,7 @@ from datetime import date, datetime
 from sqlalchemy import Connection, RowMapping, func, select
 
 from harvester import __version__
+from harvester.api.pace import quickened
 from harvester.store import schema
 
 runs = schema.runs
@@ -34,13 +35,18 @@ def start(conn: Connection, command: str, *, at: datetime) -> int:
 
 
 def legacy(conn: Connection, *, at: datetime) -> Legacy:
-    """Tell what the runs before this one leave behind."""
+    """Tell what the runs before this one leave behind.
+
+    The pace has recovered meanwhile as it would have in one long run, so that short runs
+    (cron) get back to the full one, too.
+    """
     today = select(func.sum(runs.c.requests_that_day)).where(runs.c.requests_on == at.date())
     last = conn.execute(select(runs).order_by(runs.c.id.desc()).limit(1)).first()
     asked = int(conn.scalar(today) or 0)
     if last is None:
         return Legacy(asked, 1.0, None)
-    return Legacy(asked, last.pace_factor, last.not_before_at)
+    quiet = (at - last.beat_at).total_seconds()
+    return Legacy(asked, quickened(last.pace_factor, quiet), last.not_before_at)
 
 
 def beat(

@@ -65,6 +65,7 @@ def writing(settings: Settings, *, now: Clock) -> Iterator[Engine]:
     """
     with database(settings) as engine, lock.hold(engine):
         prepare(engine, settings, now=now())
+        db.log_ahead(engine)
         yield engine
 
 

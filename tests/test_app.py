@@ -8,7 +8,7 @@ import pytest
 from harvests import rows
 from worlds import NOW, Bench
 
-from harvester import app, harvest
+from harvester import app, clock, config, harvest
 from harvester.errors import DatabaseUnfit
 from harvester.harvest import Harvest
 from harvester.sandbox.world import World
@@ -121,3 +121,22 @@ def test_a_run_that_a_bug_broke_off_is_accounted_for(bench: Bench) -> None:
     with pytest.raises(KeyError), bench.harvest():
         raise KeyError
     assert last_run(bench)["ended_at"] == NOW
+
+
+def test_a_database_of_another_program_is_left_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "other.db"
+    with closing(sqlite3.connect(path)) as conn:
+        conn.execute("CREATE TABLE theirs (id INTEGER)")
+        conn.commit()
+    before = path.read_bytes()
+    settings = config.parse(f'[database]\nurl = "sqlite:///{path}"', path=None, environ={})
+    with pytest.raises(DatabaseUnfit, match="not ours"), app.writing(settings, now=clock.now):
+        pass
+    assert path.read_bytes() == before
+
+
+def test_a_database_of_ours_logs_ahead(tmp_path: Path) -> None:
+    path = tmp_path / "ours.db"
+    settings = config.parse(f'[database]\nurl = "sqlite:///{path}"', path=None, environ={})
+    with app.writing(settings, now=clock.now) as engine, engine.connect() as conn:
+        assert conn.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"

@@ -7,7 +7,7 @@ middle. PostgreSQL: sessions in UTC. Readers cannot write: the database itself r
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 from sqlalchemy import Engine, create_engine, event, exc, make_url
@@ -45,6 +45,16 @@ def _sqlite(url: str, *, is_read_only: bool) -> Engine:
     return engine
 
 
+def log_ahead(engine: Engine) -> None:
+    """Switch an SQLite file to write-ahead logging, so that readers never wait for the writer.
+
+    The file remembers it: only what is known to be ours is switched.
+    """
+    if engine.dialect.name == "sqlite":
+        with closing(engine.raw_connection()) as raw:
+            raw.cursor().execute("PRAGMA journal_mode = WAL")
+
+
 def _quoted(path: str) -> str:
     """Escape what would end the path part of an SQLite URI."""
     return path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
@@ -52,7 +62,6 @@ def _quoted(path: str) -> str:
 
 def _prepare_writer(dbapi: sqlite3.Connection, _record: object) -> None:
     dbapi.isolation_level = None  # transactions begin where we say so
-    dbapi.execute("PRAGMA journal_mode = WAL")
     dbapi.execute("PRAGMA synchronous = NORMAL")
     dbapi.execute("PRAGMA foreign_keys = ON")
 

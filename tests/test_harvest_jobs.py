@@ -1,5 +1,6 @@
 """What the jobs remember of tickets, distributions, games and people."""
 
+import json
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -7,6 +8,8 @@ import pytest
 from harvests import HOURLY, STILL, asked, crowd, current, fetch, outcomes, poll, rows, user
 from worlds import NOW, Bench
 
+from harvester.endpoints import tickets
+from harvester.sandbox.answers import answer
 from harvester.sandbox.records import Asked, State
 from harvester.sandbox.world import World
 from harvester.store import schema
@@ -124,6 +127,28 @@ def test_a_ticket_that_left_the_list_is_marked_and_may_come_back(
     assert rows(bench, schema.tickets, id=gone)[0]["gone_at"] is None
 
 
+def test_a_ticket_on_an_unofficial_achievement_is_not_missed_where_nobody_asks_for_it(
+    bench_of: BenchOf, database_url: str, game: World, ann: str
+) -> None:
+    bench = bench_of(UNOFFICIAL, database=database_url, api=STILL)
+    official, draft = game.open_ticket(11, ann), game.open_ticket(12, ann)
+    fetch(bench)
+    bench.configure(WATCH, api=STILL, database=database_url)
+    game.advance(hours=1)
+    fetch(bench)
+    assert states(bench) == {official: "open", draft: "open"}
+    game.add_achievement(1, "Other", id=13)
+    for happen in (game.promote, game.demote):
+        happen(12)
+        game.advance(hours=1)
+        fetch(bench)
+    assert states(bench) == {official: "open"}
+    game.demote(11)
+    game.advance(hours=1)
+    fetch(bench)
+    assert states(bench) == {}
+
+
 def test_all_pages_of_tickets_are_read(bench: Bench, game: World, ann: str) -> None:
     for _ in range(250):
         game.open_ticket(11, ann)
@@ -172,6 +197,44 @@ def test_tickets_that_never_hold_still_prove_no_absence(
     assert states(bench)[tickets[0]] == "open"
     (counts,) = current(bench, schema.game_ticket_counts)
     assert counts["reported"] == 152
+
+
+def ticket_list(game: World, reported: int, tickets: int) -> bytes:
+    """Write a page that counts so many tickets and lists the newest few."""
+    query = {"y": game.key, "g": "1", "d": "1", "c": str(tickets)}
+    told = json.loads(answer(game, "API_GetTicketData", query).body)
+    return json.dumps({**told, "OpenTickets": reported}).encode()
+
+
+@pytest.mark.parametrize("is_known", [False, True])
+def test_a_list_that_shows_none_of_the_tickets_it_counts_is_not_believed(
+    bench: Bench, game: World, ann: str, *, is_known: bool
+) -> None:
+    own = game.open_ticket(11, ann)
+    if is_known:
+        fetch(bench, TICKETS)
+        game.advance(hours=1)
+    game.fail("wrong-shape", only="API_GetTicketData", body=ticket_list(game, 1, 0))
+    assert outcomes(fetch(bench, TICKETS))["game-tickets game 1"] == "invalid"
+    assert states(bench) == ({own: "open"} if is_known else {})
+    assert len(current(bench, schema.game_ticket_counts)) == is_known
+
+
+def test_a_list_shorter_than_its_own_count_tells_tickets_but_no_absence(
+    bench: Bench, game: World, ann: str
+) -> None:
+    tickets = [game.open_ticket(11, ann) for _ in range(3)]
+    fetch(bench, TICKETS)
+    game.set_ticket_state(tickets[2], State.RESOLVED)
+    game.advance(hours=1)
+    body = ticket_list(game, 4, 2)
+    game.fail("wrong-shape", only="API_GetTicketData", body=body, times=3)
+    asked(game)
+    fetch(bench, TICKETS)
+    assert len(asked(game)) == 3
+    assert states(bench) == dict(zip(tickets, ("open", "open", "resolved"), strict=True))
+    (counts,) = current(bench, schema.game_ticket_counts)
+    assert (counts["reported"], counts["open"], counts["resolved"]) == (4, 3, 0)
 
 
 # --- distribution
@@ -285,6 +348,20 @@ def test_a_developer_is_followed_through_a_rename_by_ulid(
     assert counts["valid_to"] is None
 
 
+def test_an_answer_about_another_name_without_a_ulid_is_not_believed(
+    bench_of: BenchOf, sqlite_url: str, world: World
+) -> None:
+    world.add_user("Ann")
+    bench = bench_of('[watch]\ndevelopers = ["ann"]', database=sqlite_url, api=STILL)
+    counts = {"Open": 1, "Closed": 0, "Resolved": 0, "Total": 1, "URL": ""}
+    body = json.dumps({"User": "Bob", "ULID": None, **counts}).encode()
+    world.fail("wrong-shape", only="API_GetTicketData", body=body)
+    assert set(outcomes(fetch(bench)).values()) == {"invalid"}
+    assert rows(bench, schema.developer_ticket_counts) == []
+    world.advance(hours=1)
+    assert set(outcomes(fetch(bench)).values()) == {"changed"}
+
+
 def test_a_look_that_only_brought_a_new_name_is_changed(
     bench_of: BenchOf, sqlite_url: str, world: World
 ) -> None:
@@ -390,3 +467,17 @@ def test_somebody_known_by_name_alone_is_merged_when_a_known_ulid_takes_the_name
     assert known["ulid"] == ann
     (held,) = current(bench, schema.unlocks)
     assert held["user_id"] == known["id"]
+
+
+def test_a_list_of_tickets_that_does_not_end_is_invalid(
+    bench_of: BenchOf, sqlite_url: str, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tickets, "MOST_TICKETS", 300)
+    world.add_game(1, "Sonic", 1)
+    achievement = world.add_achievement(1)
+    reporter = world.add_user("Bob")
+    for _ in range(400):
+        world.open_ticket(achievement, reporter)
+    bench = bench_of("[watch]\ngames = [1]", database=sqlite_url, api=STILL)
+    told = outcomes(fetch(bench, Selection(jobs=["game-tickets"])))
+    assert told == {"game-tickets game 1": "invalid"}

@@ -4,9 +4,10 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-from harvests import HOURLY, STILL, asked, crowd, current, fetch, outcomes, poll, rows
+from harvests import HOURLY, STILL, asked, crowd, current, fetch, outcomes, poll, rows, user
 from worlds import NOW, Bench
 
+from harvester.endpoints import unlocks
 from harvester.errors import BudgetSpent
 from harvester.sandbox.records import Asked
 from harvester.sandbox.world import World
@@ -222,6 +223,74 @@ def test_unlocks_that_arrive_at_the_head_meanwhile_are_read_at_the_end(
     assert poll(bench, "unlocks", "achievement 11")["token"] == "1203/1203"
 
 
+@pytest.mark.parametrize("is_interrupted", [False, True])
+@pytest.mark.parametrize("is_hardcore", [False, True])
+def test_an_unlock_backdated_into_what_was_read_makes_the_list_be_read_again(
+    bench: Bench, game: World, *, is_interrupted: bool, is_hardcore: bool
+) -> None:
+    spread(game, crowd(game, 1700))
+    late, when = game.add_user("Late"), NOW - DAY - timedelta(seconds=700)
+    if is_interrupted:
+        game.fail("502-html", only=ASKED, after=3)
+        assert outcomes(fetch(bench))[LIST] == "unavailable"
+        game.unlock(late, 11, is_hardcore=is_hardcore, at=when)
+        game.advance(hours=1)
+    else:
+        once(game, 1400, lambda: game.unlock(late, 11, is_hardcore=is_hardcore, at=when))
+    fetch(bench)
+    assert late not in holders(bench)
+    assert poll(bench, "unlocks", "achievement 11")["token"] == "1700/1700"
+    game.advance(hours=1)
+    assert outcomes(fetch(bench))[LIST] == "changed"
+    assert late in holders(bench)
+    game.advance(hours=1)
+    assert LIST not in outcomes(fetch(bench))
+
+
+def test_a_backdated_upgrade_of_a_row_already_read_makes_the_list_be_read_again(
+    bench: Bench, game: World
+) -> None:
+    spread(game, crowd(game, 1200))
+    ann, when = game.add_user("Ann"), NOW - DAY - timedelta(seconds=600)
+    game.unlock(ann, 11, is_hardcore=False, at=NOW - DAY)
+    once(game, 900, lambda: game.unlock(ann, 11, at=when))
+    fetch(bench)
+    assert poll(bench, "unlocks", "achievement 11")["token"] == "1201/1200"
+    game.advance(hours=1)
+    fetch(bench)
+    (held,) = current(bench, schema.unlocks, user_id=user(bench, ann))
+    assert held["hardcore_at"] == when
+    assert poll(bench, "unlocks", "achievement 11")["token"] == "1201/1201"
+
+
+def test_what_the_counters_leave_out_or_take_back_has_a_list_read_once_more_and_no_further(
+    bench: Bench, game: World
+) -> None:
+    ulids = crowd(game, 1200)
+    spread(game, ulids)
+    unranked, late = game.add_user("Hidden"), game.add_user("Late")
+    game.unrank(unranked)
+    once(game, 900, lambda: [game.unlock(ulid, 11) for ulid in (unranked, late)])
+    fetch(bench)
+    assert {unranked, late} <= holders(bench)
+    once(game, 900, lambda: game.reset(ulids[0], 11))
+    for expected in (True, True, False):
+        game.advance(hours=1)
+        assert (LIST in outcomes(fetch(bench))) == expected
+    assert poll(bench, "unlocks", "achievement 11")["token"] == "1200/1200"
+
+
+def test_an_upgrade_of_a_row_already_read_is_explained_by_the_head(
+    bench: Bench, game: World
+) -> None:
+    spread(game, crowd(game, 1200))
+    ann = game.add_user("Ann")
+    game.unlock(ann, 11, is_hardcore=False, at=NOW - DAY)
+    once(game, 900, lambda: game.unlock(ann, 11))
+    fetch(bench)
+    assert poll(bench, "unlocks", "achievement 11")["token"] == "1201/1201"
+
+
 def test_rows_taken_back_meanwhile_hide_no_other_row(bench: Bench, game: World) -> None:
     ulids = crowd(game, 1200)
     spread(game, ulids)
@@ -311,14 +380,52 @@ def test_a_list_that_was_broken_off_goes_on_where_it_was_and_proves_nothing(
     lists_asked(game)
     game.advance(hours=2)
     fetch(bench, LISTS, is_forced=True)
-    first, *_ = lists_asked(game)
-    assert first[0] > 400
+    head, onward, *_ = lists_asked(game)
+    assert (head[0], onward[0] > 400) == (0, True)
     assert rows(bench, schema.unlock_absences) == []
     for _ in range(2):
         assert ulids[0] in holders(bench)
         game.advance(hours=2)
         fetch(bench, LISTS, is_forced=True)
     assert holders(bench) == set(ulids[1:])
+
+
+def test_new_unlocks_are_kept_though_a_page_further_down_keeps_failing(
+    bench: Bench, game: World
+) -> None:
+    ulids = crowd(game, 1200)
+    spread(game, ulids)
+    game.fail("502-html", only=ASKED, after=2)
+    fetch(bench)
+    known = holders(bench)
+    for number, size in enumerate((1, 600, 2)):
+        late = crowd(game, size, prefix=f"L{number}")
+        for ulid in late:
+            game.advance(seconds=1)
+            game.unlock(ulid, 11)
+        game.advance(days=1)
+        game.fail("502-html", only=ASKED, after=1 + size // 499)
+        assert outcomes(fetch(bench))[LIST] == "unavailable"
+        known |= set(late)
+        assert holders(bench) == known
+    game.advance(days=1)
+    fetch(bench)
+    assert holders(bench) == {*known, *ulids}
+    assert poll(bench, "unlocks", "achievement 11")["token"] == "1803/1803"
+
+
+def test_a_list_broken_off_on_its_first_page_begins_anew(bench: Bench, game: World) -> None:
+    ulids = crowd(game, 600)
+    spread(game, ulids)
+    game.fail("502-html", only=ASKED, after=1)
+    assert outcomes(fetch(bench))[LIST] == "unavailable"
+    lists_asked(game)
+    game.unlock(game.add_user("Late"), 11, at=NOW - DAY - timedelta(seconds=9))
+    game.advance(hours=1)
+    fetch(bench)
+    assert lists_asked(game) == [(0, 500), (499, 500)]
+    assert len(holders(bench)) == 601
+    assert poll(bench, "unlocks", "achievement 11")["token"] == "601/601"
 
 
 def test_what_was_read_before_the_budget_was_spent_is_kept(
@@ -383,3 +490,19 @@ def test_a_look_taken_up_again_is_changed_by_what_it_wrote_before(
     assert outcomes(fetch(bench, LISTS))[LIST] == "changed"
     looks = {row["id"]: row["job"] for row in rows(bench, schema.fetches)}
     assert {looks[row["fetch_id"]] for row in rows(bench, schema.unlocks)} == {"unlocks"}
+
+
+def test_a_list_that_does_not_end_is_invalid_and_begun_anew_later(
+    bench_of: BenchOf, sqlite_url: str, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.add_game(1, "Sonic", 1)
+    world.add_achievement(1, id=11)
+    for number, ulid in enumerate(crowd(world, 1700)):
+        world.unlock(ulid, 11, at=NOW - timedelta(minutes=number))
+    bench = bench_of(WATCH, database=sqlite_url, api=STILL)
+    with monkeypatch.context() as patch:
+        patch.setattr(unlocks, "MOST_ROWS", 900)
+        assert outcomes(fetch(bench))["unlocks achievement 11"] == "invalid"
+    world.advance(days=1)
+    assert outcomes(fetch(bench))["unlocks achievement 11"] == "changed"
+    assert len(current(bench, schema.unlocks)) == 1700

@@ -16,13 +16,14 @@ from harvester.store import schema
 from harvester.store.rows import Batch, Gone, UserRef
 
 PAGE = 100
+MOST_TICKETS = 20_000  # more than any game has; a list that goes on is no list
 TRIES = 3  # listings that moved under our eyes before we give up on a complete one
 STATES = {0: "closed", 1: "open", 2: "resolved", 3: "request", 4: "quarantined"}
 
 
 @dataclass(frozen=True)
 class _Listed:
-    """All tickets of one listing, and whether no page of it moved meanwhile."""
+    """All tickets of one listing, and whether they are as many as each page of it counted."""
 
     reported: int
     tickets: tuple[payloads.Ticket, ...]
@@ -59,7 +60,7 @@ def _try_list(get: Get, ask: Ask, *, is_promoted: bool) -> _Listed:
     """Page through the list, each page beginning with the last ticket of the one before."""
     tickets: dict[int, payloads.Ticket] = {}
     offset, last, reported, is_whole = 0, None, None, True
-    while True:
+    while offset <= MOST_TICKETS:
         answer = get(payloads.game_ticket_list(ask.game, is_promoted=is_promoted, offset=offset))
         page = answer.tickets or ()
         is_whole &= reported in {None, answer.reported}
@@ -67,8 +68,16 @@ def _try_list(get: Get, ask: Ask, *, is_promoted: bool) -> _Listed:
         reported = answer.reported
         tickets.update({ticket.id: ticket for ticket in page})
         if len(page) < PAGE:
-            return _Listed(reported, tuple(tickets.values()), is_whole)
+            return _listed(reported, tickets, is_whole=is_whole)
         offset, last = offset + PAGE - 1, page[-1].id
+    raise Invalid(f"game {ask.game}: a list of tickets that does not end")
+
+
+def _listed(reported: int, tickets: dict[int, payloads.Ticket], *, is_whole: bool) -> _Listed:
+    """Hold a listing against its own count; one that shows none of them is not believed."""
+    if reported and not tickets:
+        raise Invalid(f"RA counts {reported} tickets, but lists none of them")
+    return _Listed(reported, tuple(tickets.values()), is_whole and len(tickets) == reported)
 
 
 def _listings(ask: Ask, listed: dict[bool, _Listed]) -> Iterator[Observation]:
@@ -81,8 +90,8 @@ def _listings(ask: Ask, listed: dict[bool, _Listed]) -> Iterator[Observation]:
     )
     seen = {ticket.id for ticket in tickets}
     is_whole = all(listing.is_whole for listing in listed.values())
-    gone = (Gone(schema.tickets, {"game_id": ask.game}, seen),) if is_whole else ()
-    yield Observation(batches, gone=gone)
+    gone = Gone(schema.tickets, {"game_id": ask.game}, seen, is_official=not ask.is_unofficial)
+    yield Observation(batches, gone=(gone,) if is_whole else ())
 
 
 def _entity(ticket: payloads.Ticket) -> dict[str, object]:
@@ -126,7 +135,7 @@ def observe_developer(get: Get, cursor: Any, ask: Ask) -> Iterator[Observation]:
 
 def developer(get: Get, ask: Ask) -> Observation:
     """Read the counts of one user's tickets."""
-    answer = get(payloads.developer_tickets(ask.handle))
+    answer = _answer(get, ask)
     user = UserRef(answer.name, answer.ulid)
     counts = {name: getattr(answer, name) for name in ("open", "closed", "resolved", "total")}
     batch = Batch(schema.developer_ticket_counts, {"user_id": user}, [counts])
@@ -135,7 +144,13 @@ def developer(get: Get, ask: Ask) -> Observation:
 
 def identity(get: Get, ask: Ask) -> Observation:
     """Learn the ULID behind a name: the counts of a user are the cheapest answer with one."""
+    answer = _answer(get, ask)
+    return Observation(user=UserRef(answer.name, answer.ulid))
+
+
+def _answer(get: Get, ask: Ask) -> payloads.DeveloperTickets:
+    """Ask for a user's counts; only a ULID lets us believe that he has another name now."""
     answer = get(payloads.developer_tickets(ask.handle))
     if answer.ulid is None and answer.name.lower() != ask.handle.lower():
         raise Invalid(f"asked for {ask.handle!r}, RA answered about {answer.name!r} without a ULID")
-    return Observation(user=UserRef(answer.name, answer.ulid))
+    return answer

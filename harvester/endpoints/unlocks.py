@@ -6,6 +6,10 @@ before: every second lies whole in one answer, and rows that do not overlap betr
 list moved. A second that fills whole pages is read on its own until its distinct users are
 as many as its places. The end is a short page, never a counter: counters leave out players
 who are not ranked, lists do not (`public/API/API_GetAchievementUnlocks.php`).
+
+Counters only tell whether to read again. An unlock may be backdated into a part that was
+already read, so counters that moved meanwhile are believed only as far as the rows that came
+to the head account for them; else the list is read again, until it holds still.
 """
 
 from collections.abc import Generator, Iterator, Sequence
@@ -15,10 +19,12 @@ from typing import Any
 
 from harvester.api import payloads
 from harvester.endpoints.base import Ask, Get, Observation
+from harvester.errors import Invalid
 from harvester.store import schema
 from harvester.store.rows import Batch, Listing, UserRef
 
 PAGE = 500
+MOST_ROWS = 2_000_000  # more than RA has players
 NARROWER = (PAGE, 250, 100, 50)  # page sizes tried on a second that fills whole pages
 GOING_BACK = 20  # times a listing may step back before it stops claiming to be whole
 
@@ -29,14 +35,16 @@ Rows = Sequence[payloads.Unlock]
 class Place:
     """Where a listing stands; as JSON it is the cursor by which it is taken up again.
 
-    `edge` are the users of the second `edge_at` that ended the last page, `head_at` the
-    newest second when the listing began, `token` the counters at that time.
+    `edge` are the users of the second `edge_at` that ended the last page, `head_at` and
+    `head_token` the newest second and the counters when the head was read last, `token` the
+    newest counters of which every unlock is known to have been read.
     """
 
     offset: int = 0
     edge_at: datetime | None = None
     edge: frozenset[str] = frozenset()
     head_at: datetime | None = None
+    head_token: str = ""
     token: str = ""
     is_whole: bool = True
     steps_back: int = 0
@@ -56,25 +64,40 @@ class Place:
 
 
 def observe(get: Get, cursor: Any, ask: Ask) -> Iterator[Observation]:  # noqa: ANN401 - JSON
-    """Read the list page by page, each a durable step; then its head again if it moved."""
-    place = Place.from_json(cursor) if cursor else Place()
-    seen: set[UserRef] = set()
+    """Read the list page by page, each a durable step; then its head again if it moved.
+
+    A listing taken up again reads the head first: a page that keeps failing further down
+    must not hide new unlocks. One that got no further than the first page begins anew.
+    """
+    place, seen = Place(), set[UserRef]()
+    if cursor and 0 < cursor["offset"] <= MOST_ROWS:
+        place = yield from _head(get, ask, Place.from_json(cursor), seen)
+    place, page = yield from _pages(get, ask, place, seen)
+    rows = page.rows
+    if place.head_token != _token(page):
+        yield Observation(_batches(ask, rows), cursor=place.as_json())
+        place, rows = (yield from _head(get, ask, place, seen)), ()
+    yield _finished(ask, place, rows, seen)
+
+
+def _pages(
+    get: Get, ask: Ask, place: Place, seen: set[UserRef]
+) -> Generator[Observation, None, tuple[Place, payloads.UnlockPage]]:
+    """Read from a place to the end of the list; tell the last page, which is not yet kept."""
     while True:
         page = _page(get, ask, place.offset)
         seen.update(_refs(page.rows))
         place = _begun(place, page)
         if _is_finished(place, page, ask):
-            break
+            return place, page
         yield Observation(_batches(ask, page.rows), cursor=place.as_json())
         place = yield from _onward(get, ask, place, page, seen)
-    token = _token(page)
-    if place.token != token or not place.is_whole:
-        yield Observation(_batches(ask, page.rows), cursor=place.as_json())
-        page, token = yield from _head(get, ask, place, seen)
-    yield _finished(ask, place, page, seen, token)
 
 
 def _page(get: Get, ask: Ask, offset: int, count: int = PAGE) -> payloads.UnlockPage:
+    """Ask for one page; refuse to go on for ever where RA gives every offset the same answer."""
+    if offset > MOST_ROWS:
+        raise Invalid(f"achievement {ask.achievement}: a list that does not end")
     return get(payloads.unlock_page(ask.achievement, offset=offset, count=count))
 
 
@@ -93,7 +116,8 @@ def _begun(place: Place, page: payloads.UnlockPage) -> Place:
     if place.token:
         return place
     head_at = page.rows[0].at if page.rows else None
-    return replace(place, token=_token(page), head_at=head_at)
+    token = _token(page)
+    return replace(place, token=token, head_token=token, head_at=head_at)
 
 
 def _is_finished(place: Place, page: payloads.UnlockPage, ask: Ask) -> bool:
@@ -180,27 +204,56 @@ def _tie(
 
 def _head(
     get: Get, ask: Ask, place: Place, seen: set[UserRef]
-) -> Generator[Observation, None, tuple[payloads.UnlockPage, str]]:
-    """Read the head again, which moved meanwhile; tell its last page and its counters."""
-    token, offset = "", 0
-    while True:
-        page = _page(get, ask, offset)
-        token = token or _token(page)
-        seen.update(_refs(page.rows))
-        if len(page.rows) < PAGE or place.head_at is None or page.rows[-1].at < place.head_at:
-            return page, token
-        yield Observation(_batches(ask, page.rows), cursor=place.as_json())
-        offset += PAGE - 1
+) -> Generator[Observation, None, Place]:
+    """Read the head down to where it was read before; tell the place that knows of it."""
+    pages = [_page(get, ask, 0)]
+    while not _reaches(pages[-1], place.head_at):
+        yield Observation(_batches(ask, pages[-1].rows), cursor=place.as_json())
+        pages.append(_page(get, ask, len(pages) * (PAGE - 1)))
+    place = _caught_up(place, pages, seen)
+    seen.update(*(_refs(page.rows) for page in pages))
+    yield Observation(_batches(ask, pages[-1].rows), cursor=place.as_json())
+    return place
 
 
-def _finished(
-    ask: Ask, place: Place, last: payloads.UnlockPage, seen: set[UserRef], token: str
-) -> Observation:
+def _reaches(page: payloads.UnlockPage, head_at: datetime | None) -> bool:
+    return len(page.rows) < PAGE or head_at is None or page.rows[-1].at < head_at
+
+
+def _caught_up(place: Place, pages: Sequence[payloads.UnlockPage], seen: set[UserRef]) -> Place:
+    """Take up the newest second and counters of the head; believe those that it explains."""
+    token = _token(pages[0])
+    head_at = pages[0].rows[0].at if pages[0].rows else None
+    rows = [row for page in pages for row in page.rows]
+    is_known = place.token == place.head_token and _explains(rows, place, token, seen)
+    caught_up = replace(place, head_at=head_at, head_token=token)
+    return replace(caught_up, token=token) if is_known else caught_up
+
+
+def _explains(rows: Rows, place: Place, token: str, seen: set[UserRef]) -> bool:
+    """Tell whether rows that came to the head are exactly those that the counters rose by.
+
+    Where they are not (an unlock was backdated or taken back, a player is not ranked), the
+    list is read once more, which ends as soon as the counters hold still for one reading.
+    """
+    newer = [row for row in rows if place.head_at is None or row.at > place.head_at]
+    before, after = _counters(place.head_token), _counters(token)
+    hardcore = _refs([row for row in newer if row.is_hardcore])
+    risen = (after[0] - before[0], after[1] - before[1])
+    return risen == (len(_refs(newer) - seen), len(hardcore))
+
+
+def _counters(token: str) -> tuple[int, int]:
+    unlocks, hardcore = token.split("/")
+    return int(unlocks), int(hardcore)
+
+
+def _finished(ask: Ask, place: Place, rows: Rows, seen: set[UserRef]) -> Observation:
     """Say that the list was read; if it was whole, it also proves who is not on it."""
     is_proof = place.is_whole and not ask.is_recent_only
     listing = Listing({"achievement_id": ask.achievement}, "user_id", seen)
     proofs = (listing,) if is_proof else ()
-    return Observation(_batches(ask, last.rows), listings=proofs, token=token)
+    return Observation(_batches(ask, rows), listings=proofs, token=place.token)
 
 
 def _batches(ask: Ask, rows: Rows) -> tuple[Batch, ...]:

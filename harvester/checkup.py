@@ -29,7 +29,7 @@ from harvester.errors import (
 )
 from harvester.schedule import Every, OnChange, Schedule, next_due, readable
 from harvester.stop import Stop
-from harvester.store import audit, db, migrate, report
+from harvester.store import audit, db, migrate, report, runs
 
 OK, WARNING, PROBLEM = "ok", "warning", "problem"
 
@@ -45,7 +45,7 @@ class Finding:
 
 
 def findings(settings: Settings, *, is_offline: bool, stop: Stop) -> Iterator[Finding]:
-    """Look at everything; one request is sent, unless `is_offline`."""
+    """Look at everything; one request is sent, unless `is_offline` or `fetch` would not ask."""
     yield from (Finding("config", WARNING, line) for line in config.warnings(settings))
     yield _watchlist(settings)
     yield _credentials(settings) or _key(settings, is_offline=is_offline, stop=stop)
@@ -83,6 +83,9 @@ def _credentials(settings: Settings) -> Finding | None:
 def _key(settings: Settings, *, is_offline: bool, stop: Stop) -> Finding:
     if is_offline:
         return Finding("key", OK, f"set for {settings.api.username}; not tried (--offline)")
+    reason = _reason_to_wait(settings, clock.now())
+    if reason is not None:
+        return Finding("key", WARNING, f"set for {settings.api.username}; not tried: {reason}")
     try:
         _ask(settings, stop)
     except NotFound:
@@ -91,6 +94,26 @@ def _key(settings: Settings, *, is_offline: bool, stop: Stop) -> Finding:
     except (Refused, Unavailable, Invalid) as error:
         return problem("key", error)
     return Finding("key", OK, f"accepted by {settings.api.base_url}")
+
+
+def _reason_to_wait(settings: Settings, now: datetime) -> str | None:
+    """Tell what keeps `fetch` from asking anything now: RA's wish, or the day's budget."""
+    before, budget = _legacy(settings, now), settings.api.daily_budget
+    until = before.not_before_at if before else None
+    if until is not None and until > now:
+        return f"waiting until {until:%Y-%m-%d %H:%M:%S} UTC, as RA asked"
+    if before and budget and before.requests_today >= budget:
+        return f"the daily budget of {budget} requests is spent; it is renewed at 00:00 UTC"
+    return None
+
+
+def _legacy(settings: Settings, now: datetime) -> runs.Legacy | None:
+    """Read what earlier runs left behind; without a usable database nothing is remembered."""
+    try:
+        with app.reading(settings) as engine, engine.connect() as conn:
+            return runs.legacy(conn, at=now)
+    except DatabaseUnfit:
+        return None
 
 
 def _ask(settings: Settings, stop: Stop) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from rich.console import Console, Group, RenderableType
@@ -19,11 +20,16 @@ _MINUTE, _HOUR = 60, 3600
 
 @dataclass
 class Progress:
-    """How far a round is. `requests` tells how many were sent so far, `rate` the pace."""
+    """How far a round is.
+
+    `requests` tells how many were sent so far, `rate` the pace, and `not_before` until when
+    RA wants to be left alone, if it does.
+    """
 
     requests: Callable[[], int]
     rate: Callable[[], float]
     monotonic: Callable[[], float]
+    not_before: Callable[[], datetime | None] = lambda: None
     asking: str = "looking what is due"
     done: int = 0
     due_left: int = 0
@@ -50,8 +56,13 @@ class Progress:
     def line(self) -> str:
         """Say how far it is, the most important first: a narrow terminal cuts the end off."""
         counts = f"{self.done} done, {self.due_left} due"
-        left = f", about {spoken(self.seconds_left())} left" if self.due_left else ""
-        return f"{counts}{left} | {self.requests():,} requests | {self.rows:,} rows"
+        return f"{counts}{self._left()} | {self.requests():,} requests | {self.rows:,} rows"
+
+    def _left(self) -> str:
+        until = self.not_before()
+        if until is not None:
+            return f", waiting until {until:%H:%M:%S} UTC, as RA asked"
+        return f", about {spoken(self.seconds_left())} left" if self.due_left else ""
 
 
 def spoken(seconds: float) -> str:

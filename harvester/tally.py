@@ -6,7 +6,6 @@ from typing import Final
 
 from harvester.harvest import Told
 from harvester.store.evidence import Attempt
-from harvester.store.rows import Changes
 
 COLUMNS: Final = (
     "job",
@@ -26,11 +25,17 @@ class Tally:
     def __init__(self) -> None:
         self._jobs: dict[str, Counter[str]] = defaultdict(Counter)
         self._asking = ""
+        self.first_failure: Told | None = None
 
     @property
     def failed(self) -> int:
         """How many polls did not get an answer that can be stored."""
         return sum(counts["failed"] for counts in self._jobs.values())
+
+    @property
+    def polls(self) -> int:
+        """How many polls were asked."""
+        return sum(counts["polls"] for counts in self._jobs.values())
 
     @property
     def requests(self) -> int:
@@ -41,7 +46,7 @@ class Tally:
         """Take in what is being asked, or what came of it."""
         self._asking = told.poll.job
         if told.attempt is not None:
-            self._count(told.attempt.outcome, told.attempt, told.changes)
+            self._count(told, told.attempt)
 
     def refuse(self, requests: int) -> None:
         """Count the poll in hand, which ended the round after so many `requests` in all."""
@@ -52,14 +57,16 @@ class Tally:
         for job, counts in self._jobs.items():
             yield {"job": job, **{name: counts[name] for name in COLUMNS[1:]}}
 
-    def _count(self, outcome: str, attempt: Attempt, changes: Changes) -> None:
-        kind = outcome if outcome in {"changed", "unchanged"} else "failed"
+    def _count(self, told: Told, attempt: Attempt) -> None:
+        kind = attempt.outcome if attempt.outcome in {"changed", "unchanged"} else "failed"
+        if kind == "failed":
+            self.first_failure = self.first_failure or told
         self._jobs[self._asking].update(
             {
                 "polls": 1,
                 kind: 1,
                 "requests": attempt.requests,
-                "opened": changes.opened,
-                "closed": changes.closed,
+                "opened": told.changes.opened,
+                "closed": told.changes.closed,
             }
         )

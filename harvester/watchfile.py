@@ -1,8 +1,9 @@
 """Editing the watchlist where it lives: in `config.toml`, comments and layout kept.
 
-    read -> edit the document -> check that the result says what was meant -> replace
+    lock -> read -> edit the document -> check that the result says what was meant -> replace
 
-The file is replaced as a whole or not at all, and never by one that would not load.
+The file is replaced as a whole or not at all, and never by one that would not load. The lock
+beside it keeps two edits at the same time from undoing each other.
 """
 
 import csv
@@ -16,9 +17,10 @@ import tomllib
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, TypedDict, TypeVar
+from typing import Any, Final, TypedDict, TypeVar
 
 import tomlkit
+from filelock import AcquireReturnProxy, FileLock, Timeout
 from tomlkit.exceptions import TOMLKitError
 
 from harvester import config
@@ -27,6 +29,7 @@ from harvester.errors import ConfigError
 from harvester.schedule import readable
 from harvester.values import checked_game_id, checked_user
 
+PATIENCE_SECONDS: Final = 10  # an edit takes far less than one
 _LISTS = {"game": "games", "user": "users", "developer": "developers"}
 
 T = TypeVar("T", int, str)
@@ -104,16 +107,36 @@ def read_csv(text: str) -> Targets:
 
 
 def _edit(path: Path, change: Callable[[Watch], list[str]]) -> list[str]:
-    text = config.read(path)
-    config.parse(text, path=path, environ={})
-    document = _document(text, path)
-    done = change(document.setdefault("watch", {}))
-    if done:
-        edited = tomlkit.dumps(document)
-        config.parse(edited, path=path, environ={})
-        _must_mean(edited, text, change, path)
-        _replace(path, edited)
+    config.read(path)  # no lock beside a file that is not there
+    with _locked(path):
+        text = config.read(path)
+        config.parse(text, path=path, environ={})
+        document = _document(text, path)
+        done = change(document.setdefault("watch", {}))
+        if done:
+            edited = tomlkit.dumps(document)
+            config.parse(edited, path=path, environ={})
+            _must_mean(edited, text, change, path)
+            _replace(path, edited)
     return done
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    target = path.resolve()  # one file, one lock, whatever links lead to it
+    with _acquired(path, FileLock(f"{target}.lock", timeout=PATIENCE_SECONDS)) as lock:
+        with suppress(OSError):  # it may belong to somebody else, who lets us use it
+            _give_rights(Path(lock.lock_file), target)
+        yield
+
+
+def _acquired(path: Path, lock: FileLock) -> AcquireReturnProxy[FileLock]:
+    try:
+        return lock.acquire()
+    except Timeout:
+        raise ConfigError(f"{path} is being edited by another harvester; try again") from None
+    except OSError as error:
+        raise _unwritable(path, error) from None
 
 
 def _document(text: str, path: Path) -> tomlkit.TOMLDocument:
@@ -198,7 +221,11 @@ def _replace(path: Path, text: str) -> None:
             _give_rights(temporary, target)
             temporary.replace(target)
     except OSError as error:
-        raise ConfigError(f"{path} cannot be written: {error.strerror}") from None
+        raise _unwritable(path, error) from None
+
+
+def _unwritable(path: Path, error: OSError) -> ConfigError:
+    return ConfigError(f"{path} cannot be written: {error.strerror or error}")
 
 
 @contextmanager

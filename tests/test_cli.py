@@ -1,5 +1,6 @@
 import io
 import json
+import os
 import shlex
 import shutil
 import sqlite3
@@ -215,6 +216,42 @@ def test_what_the_terminal_cannot_show_is_a_question_mark(configured: Shell) -> 
     with configured.process(*args, PYTHONIOENCODING="ascii") as process:
         out, err = process.communicate(timeout=30)
     assert (json.loads(out), err, process.returncode) == ([{"a": "? ?"}], "", 0)
+
+
+FULL, CLOSED, BOTH_CLOSED = "/dev/full", "&-", "&- <&-"
+
+
+@pytest.mark.usefixtures("remembering")
+@pytest.mark.parametrize(
+    "args", ["--version", "healthcheck", "check --offline", "query 'SELECT 1'"]
+)
+@pytest.mark.parametrize(
+    ("where", "why"),
+    [
+        (FULL, "No space left on device"),
+        (CLOSED, "Bad file descriptor"),
+        (BOTH_CLOSED, "Bad file descriptor"),
+    ],
+)
+def test_output_that_cannot_be_written_is_told_in_one_line(
+    configured: Shell, args: str, where: str, why: str
+) -> None:
+    told = redirected(configured, f"{args} >{where}")
+    assert told.stderr == f"harvester: cannot write the output: {why}\n"
+    assert told.returncode == (2 if "check " in args else 1)
+
+
+def redirected(shell: Shell, words: str) -> "subprocess.CompletedProcess[str]":
+    line = f"{shlex.quote(sys.executable)} -m harvester {words}"
+    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.run(
+        ["/bin/sh", "-c", line],
+        check=False,
+        cwd=shell.folder,
+        env=environ,
+        capture_output=True,
+        text=True,
+    )
 
 
 def test_main_exits_with_the_code(shell: Shell) -> None:

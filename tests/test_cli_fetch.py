@@ -7,13 +7,14 @@ import subprocess
 import time
 from collections.abc import Callable
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from commands import Outcome, Shell
 from worlds import Bench
 
-from harvester import checkup
+from harvester import checkup, clock
 from harvester.errors import DatabaseUnfit
 from harvester.sandbox.world import World
 from harvester.store import audit, migrate
@@ -140,6 +141,25 @@ def test_one_failing_poll_does_not_stop_the_others(shell: Shell, world: World) -
 
 
 @pytest.mark.usefixtures("bench")
+@pytest.mark.parametrize(
+    ("times", "before", "after"),
+    [
+        (1, "1 poll failed: game-tickets game 1: ", "; `harvester status` shows it\n"),
+        (2, "2 polls failed; first: game-tickets game 1: ", "; `harvester status` shows all\n"),
+    ],
+)
+def test_a_fetch_says_what_failed_first_and_why(
+    shell: Shell, world: World, times: int, before: str, after: str
+) -> None:
+    world.fail("500", times=times)
+    told = shell("fetch", "developer-tickets", "game-tickets", "distribution")
+    assert told.code == 3
+    assert told.err.startswith(before)
+    assert "HTTP 500" in told.err
+    assert told.err.endswith(after)
+
+
+@pytest.mark.usefixtures("bench")
 def test_a_refused_key_ends_the_round_after_its_summary(shell: Shell, world: World) -> None:
     world.fail("401", times=100, after=1)
     told = shell("fetch", "--format", "json")
@@ -165,6 +185,51 @@ def test_a_spent_budget_is_no_failure(shell: Shell, bench: Bench) -> None:
     assert told.code == 0
     assert told.out != "[]\n"
     assert told.err.startswith("harvester: the daily budget of 3 requests is spent")
+
+
+def remember(shell: Shell, **run: object) -> None:
+    """Let the run before have left something."""
+    with closing(sqlite3.connect("harvester.db")) as conn:
+        for name, value in run.items():
+            conn.execute(f"UPDATE runs SET {name} = ?", [value])
+        conn.execute("UPDATE polls SET due_at = '2020-01-01 00:00:00'")
+        conn.commit()
+
+
+LATER = f"{clock.now() + timedelta(hours=1):%Y-%m-%d %H:%M:%S}"
+
+
+@pytest.mark.usefixtures("bench")
+def test_a_round_that_must_wait_does_not_say_that_nothing_is_due(shell: Shell) -> None:
+    shell("fetch")
+    remember(shell, not_before_at=LATER)
+    told = shell("fetch")
+    assert (told.code, told.out) == (5, "")
+    assert told.err == f"harvester: RA asked us to wait until {LATER} UTC; the rest stays due\n"
+
+
+def test_a_round_without_budget_does_not_say_that_nothing_is_due(
+    shell: Shell, bench: Bench
+) -> None:
+    shell("fetch")
+    remember(shell)
+    bench.configure(WATCH, database="sqlite:///harvester.db", api="daily_budget = 1")
+    told = shell("fetch")
+    assert (told.code, told.out) == (0, "")
+    assert told.err.startswith("harvester: the daily budget of 1 requests is spent")
+    assert told.err.count("\n") == 1
+
+
+@pytest.mark.usefixtures("bench")
+def test_a_fetch_stopped_before_its_first_answer_says_how_it_goes_on(
+    shell: Shell, world: World
+) -> None:
+    world.fail("hang", seconds=20)
+    with started(shell, world, "fetch") as process:
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=10)
+    assert (process.returncode, out) == (130, "")
+    assert err == "stopped; the next fetch goes on where this one ended\n"
 
 
 @pytest.mark.usefixtures("bench")
@@ -199,7 +264,7 @@ def test_a_signal_ends_a_fetch_in_good_order_even_while_a_request_hangs(
         out, err = process.communicate(timeout=10)
         assert process.returncode == 130
     assert sum(row["polls"] for row in json.loads(out)) == 2
-    assert err == ""
+    assert err == "stopped; the next fetch goes on where this one ended\n"
     assert shell("db", "check").code == 0
     assert shell("fetch").code == 0
 
@@ -268,6 +333,47 @@ def test_offline_nothing_is_asked(shell: Shell, world: World) -> None:
     found = checked(shell("check", "--offline", "--format", "json"))
     assert "not tried" in found["key"][0]
     assert not world.asked
+
+
+@pytest.mark.usefixtures("bench")
+def test_a_check_does_not_ask_before_ra_wants_to_be_asked(shell: Shell, world: World) -> None:
+    shell("fetch")
+    remember(shell, not_before_at=LATER)
+    asked = len(world.asked)
+    told = shell("check", "--format", "json")
+    name = world.username
+    assert checked(told)["key"] == [
+        f"warning: set for {name}; not tried: waiting until {LATER} UTC, as RA asked"
+    ]
+    assert (told.code, len(world.asked)) == (0, asked)
+
+
+def test_a_check_does_not_go_beyond_the_budget(shell: Shell, bench: Bench, world: World) -> None:
+    shell("fetch")
+    asked = len(world.asked)
+    bench.configure(WATCH, database="sqlite:///harvester.db", api=f"daily_budget = {asked}")
+    told = shell("check", "--format", "json")
+    assert f"the daily budget of {asked} requests is spent" in checked(told)["key"][0]
+    assert (told.code, len(world.asked)) == (0, asked)
+
+
+def test_a_wait_that_is_over_keeps_no_check_from_asking(shell: Shell, bench: Bench) -> None:
+    shell("fetch")
+    remember(shell, not_before_at="2020-01-01 00:00:00")
+    bench.configure(WATCH, database="sqlite:///harvester.db", api="daily_budget = 0")
+    assert checked(shell("check", "--format", "json"))["key"][0].startswith("ok: accepted")
+
+
+def test_a_check_needs_no_file_where_the_environment_says_everything(
+    shell: Shell, bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.path.unlink()
+    monkeypatch.setenv("HARVESTER_DATABASE_URL", "sqlite:///harvester.db")
+    monkeypatch.setenv("HARVESTER_API_USERNAME", bench.world.username)
+    monkeypatch.setenv("HARVESTER_API_KEY", bench.world.key)
+    told = shell("check", "--offline", "--format", "json")
+    assert told.code == 0
+    assert checked(told)["config"][0].startswith("ok: no config.toml")
 
 
 @pytest.mark.usefixtures("bench")

@@ -75,6 +75,14 @@ def test_what_polls_took_so_far_tells_the_time_left(progress: Progress, watch: W
     assert progress.line() == "1 done, 20 due, about 3.3 h left | 1,234 requests | 6 rows"
 
 
+def test_while_ra_wants_no_request_the_line_says_until_when(watch: Watch) -> None:
+    progress = Progress(lambda: 7, lambda: 1.0, watch, not_before=lambda: AT.replace(minute=15))
+    progress.hear(ASKING)
+    assert progress.line() == (
+        "0 done, 30 due, waiting until 00:15:00 UTC, as RA asked | 7 requests | 0 rows"
+    )
+
+
 def test_at_the_end_there_is_no_time_left(progress: Progress) -> None:
     progress.hear(replace(DONE, due_left=0))
     assert progress.line() == "1 done, 0 due | 1,234 requests | 6 rows"
@@ -115,4 +123,5 @@ def test_a_tally_counts_by_job_and_knows_a_refusal() -> None:
     (row,) = tally.rows()
     counts = {"changed": 1, "unchanged": 0, "failed": 2, "requests": 4, "opened": 5, "closed": 1}
     assert row == {"job": "unlocks", "polls": 3, **counts}
-    assert (tally.failed, tally.requests) == (2, 4)
+    assert (tally.polls, tally.failed, tally.requests) == (3, 2, 4)
+    assert tally.first_failure is failed

@@ -1,3 +1,7 @@
+import os
+import socket
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -193,6 +197,37 @@ def test_any_other_run_is_not_healthy(conn: Connection, run: dict[str, Any], wor
     is_healthy, told = pulse(conn, **run)
     assert not is_healthy
     assert words in told
+
+
+@pytest.fixture(scope="module")
+def dead() -> int:
+    """Yield the number of a process that is over."""
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        process.wait()
+    return process.pid
+
+
+def test_a_daemon_that_was_killed_on_this_machine_is_not_healthy(
+    conn: Connection, dead: int
+) -> None:
+    expected = f"the daemon (process {dead}) is dead; last sign of life at 2026-03-01 11:00:00 UTC"
+    assert pulse(conn, pid=dead, host=socket.gethostname()) == (False, expected)
+
+
+def test_a_daemon_on_another_machine_is_known_by_its_signs_of_life(
+    conn: Connection, dead: int
+) -> None:
+    assert pulse(conn, pid=dead, host="elsewhere")[0]
+
+
+def test_a_daemon_of_another_user_is_alive(
+    conn: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(*_arguments: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "kill", denied)
+    assert pulse(conn, host=socket.gethostname())[0]
 
 
 def test_without_any_run_nothing_is_healthy(conn: Connection) -> None:

@@ -254,6 +254,7 @@ HINTS = [
     ("SELECT titel FROM games", r"titel.*, did you mean title\?$"),
     ("SELECT g.titel FROM games g", r"titel.*, did you mean title\?$"),
     ("SELECT * FROM zzzzzz", r"zzzzzz.*; there are .*games.*unlocks"),
+    ("SELECT valid_from FROM games", r"refused: [^,;]*valid_from[^,;]*$"),
     ("SELECT zzzzzz FROM games", r"zzzzzz[^,;]*$"),
     ("SELECT 1 +", r"syntax|incomplete"),
 ]

@@ -1,9 +1,13 @@
 import os
 import stat
+import subprocess
+import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 import tomlkit
+from filelock import FileLock
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -14,6 +18,8 @@ from harvester.config import Settings
 from harvester.errors import ConfigError
 
 ULID = "01HZY3V7N2M4K5P6Q7R8S9T0VW"
+
+LOCK = "config.toml.lock"
 
 LAYOUT = """\
 # mine
@@ -300,7 +306,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_other(
         watchfile.add(file, games=[5])
 
     assert file.read_text() == LAYOUT
-    assert list(file.parent.iterdir()) == [file]
+    assert sorted(path.name for path in file.parent.iterdir()) == ["config.toml", LOCK]
 
 
 def test_an_owner_that_cannot_be_kept_is_no_reason_to_fail(
@@ -317,6 +323,62 @@ def test_an_owner_that_cannot_be_kept_is_no_reason_to_fail(
 def test_a_missing_file_is_told(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be read: No such file"):
         watchfile.add(tmp_path / "config.toml", games=[5])
+
+
+EDITOR = """\
+import sys
+from pathlib import Path
+from harvester import watchfile
+print("ready", flush=True)
+for line in sys.stdin:
+    watchfile.add(Path(sys.argv[1]), games=[int(line)])
+"""
+
+
+def test_edits_at_the_same_time_do_not_undo_each_other(file: Path) -> None:
+    with ExitStack() as running:
+        editors = [running.enter_context(editor_of(file)) for _ in range(2)]
+        for editor in editors:
+            assert editor.stdout is not None
+            assert editor.stdout.readline() == "ready\n"
+        for start, editor in enumerate(editors):
+            assert editor.stdin is not None
+            editor.stdin.write("".join(f"{game}\n" for game in range(101 + start, 161, 2)))
+            editor.stdin.close()
+
+    assert set(range(101, 161)) <= set(game_ids(file))
+
+
+def editor_of(file: Path) -> "subprocess.Popen[str]":
+    call = [sys.executable, "-c", EDITOR, str(file)]
+    return subprocess.Popen(call, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def test_an_edit_that_never_ends_is_told_to_the_next_one(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watchfile, "PATIENCE_SECONDS", 0.1)
+
+    with (
+        FileLock(file.with_name(LOCK)),
+        pytest.raises(ConfigError, match="is being edited by another harvester; try again"),
+    ):
+        watchfile.add(file, games=[5])
+
+
+def test_a_lock_that_cannot_be_made_is_told(file: Path) -> None:
+    file.with_name(LOCK).mkdir()
+
+    with pytest.raises(ConfigError, match=r"config\.toml cannot be written: "):
+        watchfile.add(file, games=[5])
+
+
+def test_whoever_may_edit_the_file_may_lock_it(file: Path) -> None:
+    file.chmod(0o660)
+
+    watchfile.add(file, games=[5])
+
+    assert stat.S_IMODE(file.with_name(LOCK).stat().st_mode) == 0o660
 
 
 # --- listing, import and export

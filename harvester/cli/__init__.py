@@ -1,11 +1,11 @@
 """The command line: parse, call, and turn what happened into one line and an exit code.
 
 Data goes to stdout, everything else to stderr. Exit codes: 0 done, 1 a bug (`healthcheck`:
-not healthy), 2 usage or configuration, 3 some polls failed, 4 key refused, 5 API unavailable,
-6 database held by another harvester, 7 database unfit; 130 stopped, 141 reader gone.
+not healthy) or output that cannot be written, 2 usage or configuration, 3 some polls failed,
+4 key refused, 5 API unavailable, 6 database held by another harvester, 7 database unfit;
+130 stopped, 141 reader gone.
 """
 
-import io
 import logging
 import os
 import sys
@@ -17,6 +17,7 @@ import click
 from click.exceptions import Exit
 
 from harvester import logs
+from harvester.cli import stdout
 from harvester.cli.root import harvester
 from harvester.errors import BudgetSpent, HarvesterError, Stopped
 
@@ -30,17 +31,25 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
     """Run a command and exit."""
     if "_HARVESTER_COMPLETE" in os.environ:  # the shell asks how a word could go on
         harvester.main(prog_name="harvester")
-    if isinstance(sys.stdout, io.TextIOWrapper):  # titles hold what not every terminal can show
-        sys.stdout.reconfigure(errors="replace")
+    stdout.set_up()
     sys.exit(run(sys.argv[1:] if args is None else args))
 
 
 def run(args: Sequence[str]) -> int:
     """Run a command; return its exit code after saying what went wrong, if anything did."""
+    code = _settled(lambda: _invoke(args))
+    flushed = _settled(sys.stdout.flush)  # in any case: at exit nobody could tell what is wrong
+    return code or flushed
+
+
+def _invoke(args: Sequence[str]) -> None:
+    with harvester.make_context("harvester", list(args)) as context:
+        harvester.invoke(context)
+
+
+def _settled(step: Callable[[], object]) -> int:
     try:
-        with harvester.make_context("harvester", list(args)) as context:
-            harvester.invoke(context)
-        sys.stdout.flush()
+        step()
     except (Exception, KeyboardInterrupt, Stopped) as end:  # noqa: BLE001 - nobody is above us
         return next(settle(end) for kinds, settle in _ENDINGS if isinstance(end, kinds))
     return 0
@@ -63,7 +72,7 @@ def _told(trouble: HarvesterError) -> int:
 
 def _without_reader(_end: BrokenPipeError) -> int:
     """Leave quietly: whoever read our output has seen enough (`| head`)."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    stdout.discard()
     return READER_GONE
 
 

@@ -72,9 +72,12 @@ def fetch(
         if is_all or is_forced:
             harvest.make_due(made, selection, is_forced=is_forced)
         try:
-            _ask(made, selection, tally)
+            is_over = _ask(made, selection, tally)
         finally:
-            _summarise(made, selection, tally, form)
+            _summarise(tally, form)
+        if is_over and not tally.polls and form == "table":
+            _say_when_due(made, selection)
+    _say_what_failed(tally)
     context.exit(SOME_FAILED if tally.failed else 0)
 
 
@@ -85,12 +88,13 @@ def _watching(settings: Settings) -> Settings:
     return settings
 
 
-def _ask(made: Harvest, selection: Selection, tally: Tally) -> None:
-    """Walk through the round, and show how far it is."""
+def _ask(made: Harvest, selection: Selection, tally: Tally) -> bool:
+    """Walk through the round, and show how far it is; tell whether it came to its end."""
     progress = display.Progress(
         requests=lambda: made.meter.requests,
         rate=lambda: made.pacer.rate * made.pacer.factor,
         monotonic=time.monotonic,
+        not_before=lambda: made.client.not_before,
     )
 
     def hear(told: Told) -> None:
@@ -106,13 +110,29 @@ def _ask(made: Harvest, selection: Selection, tally: Tally) -> None:
         raise
     except BudgetSpent as spent:
         note(f"harvester: {spent}")
+        return False
+    except Stopped:
+        note("stopped; the next fetch goes on where this one ended")
+        raise
+    return True
 
 
-def _summarise(made: Harvest, selection: Selection, tally: Tally, form: str) -> None:
+def _summarise(tally: Tally, form: str) -> None:
     rows = list(tally.rows())
     if rows or form != "table":
         show(rows, COLUMNS, form)
+
+
+def _say_what_failed(tally: Tally) -> None:
+    first = tally.first_failure
+    if first is None or first.attempt is None:
         return
+    count = "1 poll failed" if tally.failed == 1 else f"{tally.failed} polls failed; first"
+    told = f"{count}: {first.poll.job} {first.poll.target}: {first.attempt.error}"
+    note(f"{told}; `harvester status` shows {'it' if tally.failed == 1 else 'all'}")
+
+
+def _say_when_due(made: Harvest, selection: Selection) -> None:
     with made.engine.connect() as conn:
         first = min(poll.due_at for poll in polls.chosen(conn, selection))
     note(f"nothing is due before {first:%Y-%m-%d %H:%M:%S} UTC; --all asks all the same")

@@ -8,7 +8,7 @@ import click
 
 from harvester import checkup, config
 from harvester.cli.options import Globals, common, in_format, option
-from harvester.cli.session import config_path, settings_of, show, stopping
+from harvester.cli.session import settings_of, show, stopping
 from harvester.errors import ConfigError
 
 _COLUMNS: Final = ("check", "result", "detail")
@@ -73,6 +73,7 @@ def _findings(chosen: Globals, *, is_offline: bool) -> list[checkup.Finding]:
         settings = settings_of(chosen)
     except ConfigError as error:
         return [checkup.problem("config", error)]
-    read = checkup.Finding("config", checkup.OK, str(config_path(chosen)))
+    source = settings.path or "no config.toml: defaults, and what the environment says"
+    read = checkup.Finding("config", checkup.OK, str(source))
     with stopping() as stop:
         return [read, *checkup.findings(settings, is_offline=is_offline, stop=stop)]

@@ -5,6 +5,8 @@ between them, before the first, or since the last. Coverage is the share of the 
 30 days at most, that lies in no hole.
 """
 
+import os
+import socket
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -196,5 +198,18 @@ def health(conn: Connection, *, at: datetime, within: timedelta) -> tuple[bool, 
     seen = f"{newest['beat_at']:%Y-%m-%d %H:%M:%S} UTC"
     if newest["command"] != "run" or newest["ended_at"] is not None:
         return False, f"no daemon; `harvester {newest['command']}` was here last, at {seen}"
+    if newest["host"] == socket.gethostname() and not _is_running(newest["pid"]):
+        return False, f"the daemon (process {newest['pid']}) is dead; last sign of life at {seen}"
     is_alive = at - newest["beat_at"] <= within
     return is_alive, f"process {newest['pid']} on {newest['host']}, last sign of life at {seen}"
+
+
+def _is_running(pid: int) -> bool:
+    """Tell whether this machine has such a process; one of another user is one, too."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

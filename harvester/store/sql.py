@@ -247,14 +247,14 @@ def _is_broken(engine: Engine, error: Exception, sign: str | None) -> bool:
 
 
 def _hint(engine: Engine, words: str) -> str:
-    """Name what is called nearly as what is missing."""
+    """Name what is called nearly as what is missing; what other tables have is no slip."""
     missing = next((found for sign in _MISSING if (found := sign.search(words))), None)
     if missing is None:
         return ""
     is_column = missing["what"] == "column"
     known = _columns() if is_column else _tables(engine)
     near = get_close_matches(missing["name"], known, n=1)
-    if near:
+    if near and near[0] != missing["name"]:
         return f", did you mean {near[0]}?"
     return "" if is_column else f"; there are {', '.join(sorted(known))}"
 

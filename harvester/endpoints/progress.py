@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from harvester.api import payloads
-from harvester.api.fields import UNTOLD
+from harvester.api.fields import UNTOLD, told
 from harvester.endpoints import tickets
 from harvester.endpoints.base import Ask, Get, Observation, ref
 from harvester.endpoints.unlocks import token_of
@@ -84,19 +84,14 @@ def _observed(ask: Ask, answer: _Answer, cursor: object) -> Observation:
     step = Observation(batches, cursor=cursor, tokens={"unlocks": tokens})
     if answer.player is None or not ask.is_player_watched:
         return step
-    told = _player(ask, answer.player)
+    own = _player(ask, answer.player)
     proof = _earned_proof(ask, answer.game)
-    return replace(step, batches=(*batches, *told), listings=proof, user=ask.user)
-
-
-def _told(**values: object) -> Row:
-    """Leave out what the answer did not tell: it keeps its value."""
-    return {name: value for name, value in values.items() if value is not UNTOLD}
+    return replace(step, batches=(*batches, *own), listings=proof, user=ask.user)
 
 
 def _game(game: payloads.GameInfo) -> tuple[Batch, ...]:
     own = {"game_id": game.id}
-    counters = _told(players=game.players, achievements=game.achievements_count)
+    counters = told(players=game.players, achievements=game.achievements_count)
     return (
         Batch(schema.consoles, {}, [{"id": game.console_id, "name": game.console_name}]),
         Batch(schema.game_versions, own, [_described(game)]),
@@ -105,7 +100,7 @@ def _game(game: payloads.GameInfo) -> tuple[Batch, ...]:
 
 
 def _described(game: payloads.GameInfo) -> Row:
-    return _told(
+    return told(
         title=game.title,
         console_id=game.console_id,
         parent_game_id=game.parent_game_id,
@@ -141,7 +136,7 @@ def _achievements(game: payloads.GameInfo, *, is_promoted: bool = True) -> tuple
 
 
 def _achievement(own: payloads.Achievement, *, is_promoted: bool) -> Row:
-    return _told(
+    return told(
         achievement_id=own.id,
         title=own.title,
         description=own.description,
@@ -159,17 +154,17 @@ def _achievement(own: payloads.Achievement, *, is_promoted: bool) -> Row:
 
 def _counters(own: payloads.Achievement) -> Row:
     counters = {"unlocks": own.unlocks, "unlocks_hardcore": own.unlocks_hardcore}
-    return {"achievement_id": own.id, **_told(**counters)}
+    return {"achievement_id": own.id, **told(**counters)}
 
 
 def _ratio(own: payloads.Achievement) -> Row:
-    return _told(achievement_id=own.id, true_ratio=own.true_ratio)
+    return told(achievement_id=own.id, true_ratio=own.true_ratio)
 
 
 def _player(ask: Ask, answer: payloads.GameProgress) -> tuple[Batch, ...]:
     """Write how far the player is, and the date of everything he earned."""
     own = {"user_id": ask.user, "game_id": answer.game.id}
-    row = _told(
+    row = told(
         awarded=answer.awarded,
         awarded_hardcore=answer.awarded_hardcore,
         completion=answer.completion,
@@ -191,7 +186,7 @@ def _is_earned(own: payloads.Achievement) -> bool:
 
 def _unlock(own: payloads.Achievement) -> Row:
     first = own.earned_at if own.earned_at is not None else UNTOLD
-    return _told(achievement_id=own.id, unlocked_at=first, hardcore_at=own.earned_hardcore_at)
+    return told(achievement_id=own.id, unlocked_at=first, hardcore_at=own.earned_hardcore_at)
 
 
 def _earned_proof(ask: Ask, game: payloads.GameInfo) -> tuple[Listing, ...]:

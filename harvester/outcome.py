@@ -35,19 +35,13 @@ def after(
     if is_answered(trouble):
         return {**columns, "last_ok_at": attempt.at, "failures": 0, "gone_at": None}
     gone_at = (poll.gone_at or attempt.at) if isinstance(trouble, NotFound) else poll.gone_at
-    return {**columns, "failures": _failures(poll, trouble), "gone_at": gone_at}
+    failures = poll.failures + (not isinstance(trouble, Refused))
+    return {**columns, "failures": failures, "gone_at": gone_at}
 
 
 def is_answered(trouble: ApiError | None) -> bool:
     """Whether the question was answered, be it without the player's part, which RA cannot tell."""
     return trouble is None or isinstance(trouble, PlayerUnreadable)
-
-
-def _failures(poll: Poll, trouble: ApiError | None) -> int:
-    """Count failures in a row; those that postpone nothing lengthen no later pause either."""
-    if isinstance(trouble, Refused):
-        return poll.failures
-    return 1 if isinstance(trouble, NotFound) else poll.failures + 1
 
 
 def denied(poll: Poll, trouble: ApiError | None) -> str | None:

@@ -246,3 +246,13 @@ def test_giving_up_names_the_last_trouble(bench: Bench) -> None:
     bench.world.fail("503-maintenance", times=3)
     with pytest.raises(GaveUp, match=r"the last: .*503"):
         fetch(bench)
+
+
+def test_every_failure_in_a_row_is_counted(
+    bench_of: BenchOf, sqlite_url: str, world: World
+) -> None:
+    bench = bench_of('[watch]\ndevelopers = ["Nobody"]', database=sqlite_url, api=STILL)
+    for _ in range(3):
+        fetch(bench)
+        world.advance(days=2)
+    assert poll(bench, "developer-tickets", "developer Nobody")["failures"] == 3

@@ -86,7 +86,7 @@ def harvesting(
     command: str,
     *,
     stop: Stop,
-    time_of: Time = Time(),
+    time_of: Time = REAL_TIME,
     tell: Callable[[Told], None] = lambda _told: None,
 ) -> Iterator[Harvest]:
     """Put a harvest together, plan it, and account for its process while it lives."""

@@ -223,7 +223,9 @@ def _write(
     if changes:
         polls.change(conn, poll, fetch_id=fetch_id)
     for job, tokens in observation.tokens.items():
-        evidence.imply(conn, polls.notice(conn, job, tokens, at=at), at=at)
+        unmoved = polls.notice(conn, job, tokens, at=at)
+        if unmoved:
+            evidence.imply(conn, unmoved, at=at)
     _beat(conn, harvest, at)
     return changes
 

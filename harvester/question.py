@@ -43,7 +43,7 @@ def _user(conn: Connection, settings: Settings, poll: Poll) -> UserRef:
     name = poll.asked_as or settings.api.username
     if is_ulid(name):
         return UserRef(ulid=name.upper())
-    own = poll.user_id or polls.user_of(conn, poll.asked_as)
+    own = poll.user_id or (polls.user_of(conn, poll.asked_as) if poll.asked_as else None)
     if own is None:
         return UserRef(name)
     who = users.named(conn, own)

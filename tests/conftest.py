@@ -9,7 +9,7 @@ import pytest
 
 Connect = Callable[[socket.socket, object], object]
 
-pytest_plugins = ["worlds", "commands"]
+pytest_plugins = ["worlds", "commands", "harvests"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

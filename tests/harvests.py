@@ -1,11 +1,12 @@
 """Driving a harvest of the sandbox, and looking at what it left behind."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from sqlalchemy import Table, func, select
-from worlds import Bench
+from worlds import NOW, Bench
 
 from harvester import harvest
 from harvester.harvest import Told
@@ -17,7 +18,28 @@ from harvester.store.polls import Selection
 STILL = "burst = 100000"  # no request has to wait, so that a round takes no simulated time
 HOURLY = timedelta(hours=1)
 EVERYTHING = Selection()
+BenchOf = Callable[..., Bench]
+DAY = timedelta(days=1)
+ONE_GAME = "[watch]\ngames = [1]"
+AND_ANN = f'{ONE_GAME}\nusers = ["Ann"]'
 Rows = list[dict[str, Any]]
+
+
+@pytest.fixture
+def ann(world: World) -> str:
+    """Put game 1 with achievements 11 and 12 into the world; Ann holds the first."""
+    world.add_game(1, "Sonic", 1)
+    for number in (11, 12):
+        world.add_achievement(1, f"Deed {number}", id=number)
+    ulid = world.add_user("Ann")
+    world.unlock(ulid, 11, at=NOW - DAY)
+    return ulid
+
+
+@pytest.fixture
+def bench(bench_of: BenchOf, sqlite_url: str, ann: str) -> Bench:
+    """Watch game 1 through Ann's eyes, in rounds that take no time."""
+    return bench_of(AND_ANN, database=sqlite_url, api=STILL)
 
 
 def fetch(

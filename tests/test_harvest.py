@@ -1,10 +1,24 @@
 """What an answer, a failure, the budget and a wish to stop do to a round."""
 
-from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-from harvests import HOURLY, STILL, asked, current, fetch, outcomes, poll, rows, sizes, user
+from harvests import (
+    AND_ANN,
+    DAY,
+    HOURLY,
+    ONE_GAME,
+    STILL,
+    BenchOf,
+    asked,
+    current,
+    fetch,
+    outcomes,
+    poll,
+    rows,
+    sizes,
+    user,
+)
 from worlds import NOW, Bench
 
 from harvester import harvest
@@ -14,28 +28,6 @@ from harvester.sandbox.records import Asked
 from harvester.sandbox.world import World
 from harvester.store import schema
 from harvester.store.polls import Selection
-
-BenchOf = Callable[..., Bench]
-DAY = timedelta(days=1)
-ONE_GAME = "[watch]\ngames = [1]"
-AND_ANN = f'{ONE_GAME}\nusers = ["Ann"]'
-
-
-@pytest.fixture
-def ann(world: World) -> str:
-    """Put game 1 with achievements 11 and 12 into the world; Ann holds the first."""
-    world.add_game(1, "Sonic", 1)
-    for number in (11, 12):
-        world.add_achievement(1, f"Deed {number}", id=number)
-    ulid = world.add_user("Ann")
-    world.unlock(ulid, 11, at=NOW - DAY)
-    return ulid
-
-
-@pytest.fixture
-def bench(bench_of: BenchOf, sqlite_url: str, ann: str) -> Bench:
-    """Watch game 1 through Ann's eyes, in rounds that take no time."""
-    return bench_of(AND_ANN, database=sqlite_url, api=STILL)
 
 
 def test_the_first_round_asks_all_jobs_and_lists_what_it_found(

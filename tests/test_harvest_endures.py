@@ -1,10 +1,22 @@
 """What a harvest endures: bugs of its own, clocks gone wrong, names that change hands."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
-from harvests import HOURLY, STILL, asked, current, fetch, outcomes, poll, rows, user
+from harvests import (
+    HOURLY,
+    ONE_GAME,
+    STILL,
+    BenchOf,
+    asked,
+    current,
+    fetch,
+    outcomes,
+    poll,
+    rows,
+    user,
+)
 from sqlalchemy.exc import IntegrityError
 from worlds import NOW, Bench
 
@@ -16,28 +28,7 @@ from harvester.sandbox.world import World
 from harvester.store import schema
 from harvester.store.polls import Selection
 
-BenchOf = Callable[..., Bench]
-DAY = timedelta(days=1)
-ONE_GAME = "[watch]\ngames = [1]"
-AND_ANN = f'{ONE_GAME}\nusers = ["Ann"]'
 LISTS = Selection(jobs=["unlocks"])
-
-
-@pytest.fixture
-def ann(world: World) -> str:
-    """Put game 1 with achievements 11 and 12 into the world; Ann holds the first."""
-    world.add_game(1, "Sonic", 1)
-    for number in (11, 12):
-        world.add_achievement(1, f"Deed {number}", id=number)
-    ulid = world.add_user("Ann")
-    world.unlock(ulid, 11, at=NOW - DAY)
-    return ulid
-
-
-@pytest.fixture
-def bench(bench_of: BenchOf, sqlite_url: str, ann: str) -> Bench:
-    """Watch game 1 through Ann's eyes, in rounds that take no time."""
-    return bench_of(AND_ANN, database=sqlite_url, api=STILL)
 
 
 @pytest.mark.parametrize(

@@ -52,12 +52,11 @@ def imply(conn: Connection, unchanged: Sequence[Poll], *, at: datetime) -> None:
     """
     last = _newest(conn, unchanged)
     attempt = Attempt("unchanged", at, 0)
-    fitting = [poll for poll in unchanged if _fits(poll, last.get(poll.id), attempt)]
-    ids = [poll.last_fetch_id for poll in fitting]
+    fitting = {poll.last_fetch_id for poll in unchanged if _fits(poll, last.get(poll.id), attempt)}
     more = {"last_at": at, "times": fetches.c.times + 1}
-    conn.execute(fetches.update().where(fetches.c.id.in_(ids)).values(more))
+    conn.execute(fetches.update().where(fetches.c.id.in_(fitting)).values(more))
     for poll in unchanged:
-        if poll not in fitting:
+        if poll.last_fetch_id not in fitting:
             _begin(conn, poll, attempt)
     seen = polls.c.id.in_([poll.id for poll in unchanged])
     conn.execute(polls.update().where(seen).values(last_ok_at=at))

@@ -193,7 +193,7 @@ def reload(conn: Connection, poll: Poll) -> Poll:
     return _poll(conn.execute(select(polls).where(polls.c.id == poll.id)).mappings().one())
 
 
-def user_of(conn: Connection, asked_as: str | None) -> int | None:
+def user_of(conn: Connection, asked_as: str) -> int | None:
     """Tell whom RA named when it was last asked for this name of the watchlist."""
     known = [polls.c.asked_as == asked_as, polls.c.user_id.is_not(None)]
     return conn.scalar(select(polls.c.user_id).where(*known, polls.c.watched_to.is_(None)).limit(1))

@@ -37,7 +37,7 @@ migrate: $(VENV)/dev ## write a migration for a changed schema: make migrate M="
 	$(if $(M),,$(error say what changes: make migrate M="tickets know their hash"))
 	@rm -f $(VENV)/scratch.db*
 	$(ALEMBIC) upgrade head
-	$(ALEMBIC) revision --autogenerate -m "$(M)"
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(ALEMBIC) revision --autogenerate -m "$(M)"
 
 wheel: $(VENV)/dev ## build the wheel in dist/
 	$(BIN)/python -m build --wheel

@@ -19,7 +19,7 @@ from harvester.api.client import Client
 from harvester.api.pace import Pacer
 from harvester.clock import Clock
 from harvester.config import Settings
-from harvester.endpoints import ENDPOINTS, Observation
+from harvester.endpoints import ENDPOINTS, KEPT, Observation
 from harvester.errors import ApiError, GaveUp, HarvesterError, Invalid, Refused, Struck, Unavailable
 from harvester.meter import Meter
 from harvester.question import ask_of
@@ -182,8 +182,8 @@ def _due_left(harvest: Harvest, selection: Selection) -> int:
 
 def _observe(harvest: Harvest, poll: Poll) -> Iterator[Observation]:
     with harvest.engine.connect() as conn:
-        question = ask_of(conn, harvest.settings(), poll)
-    return ENDPOINTS[poll.job].observe(harvest.client.get, poll.memory, question)
+        question = ask_of(conn, harvest.settings(), poll, at=harvest.clock())
+    return ENDPOINTS[poll.job].observe(harvest.client.get, poll.place, question)
 
 
 def _commit(
@@ -239,8 +239,9 @@ def _remember(
 ) -> Changes:
     """Note in the poll how far it has come, who its user is, and what it read completely."""
     changes = Changes()
-    cursor = None if observation.cursor is None else json.dumps(observation.cursor)
-    noted: dict[str, Any] = {"cursor": cursor}
+    noted: dict[str, Any] = {"cursor": _json(observation.cursor)}
+    if observation.memory is not KEPT:
+        noted["memory"] = _json(observation.memory)
     if observation.user is not None:
         ids, changes = users.resolve(conn, [observation.user], at=at, fetch_id=fetch_id)
         noted["user_id"] = ids[observation.user]
@@ -248,6 +249,10 @@ def _remember(
         noted |= {"token": observation.token, "listed_at": at, "priority": polls.SWEEP}
     polls.change(conn, poll, **noted)
     return changes
+
+
+def _json(value: object) -> str | None:
+    return None if value is None else json.dumps(value)
 
 
 def _beat(conn: Connection, harvest: Harvest, at: datetime) -> None:

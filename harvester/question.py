@@ -1,5 +1,7 @@
 """What a poll asks about, and what is already known that bears on the asking."""
 
+from datetime import datetime
+
 from sqlalchemy import Connection
 
 from harvester import watchlist
@@ -11,11 +13,12 @@ from harvester.store.polls import Poll
 from harvester.store.rows import UserRef
 
 
-def ask_of(conn: Connection, settings: Settings, poll: Poll) -> Ask:
+def ask_of(conn: Connection, settings: Settings, poll: Poll, *, at: datetime) -> Ask:
     """Put together the question of one poll."""
     game = _game(settings, poll)
     counts = known.achievement_counts(conn, poll.game_id or 0)
     return Ask(
+        at=at,
         game=poll.game_id or 0,
         achievement=poll.achievement_id or 0,
         user=_user(conn, settings, poll),
@@ -26,6 +29,7 @@ def ask_of(conn: Connection, settings: Settings, poll: Poll) -> Ask:
         watched_from=poll.watched_from,
         known_promoted=counts.get(True, 0),
         known_unpromoted=counts.get(False, 0),
+        memory=poll.remembered,
     )
 
 

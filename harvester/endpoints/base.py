@@ -7,12 +7,13 @@ database: what it must know of either comes in with the `Ask`.
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from harvester.api.payloads import Request
 from harvester.store.rows import Batch, Gone, Listing, UserRef
 
 P = TypeVar("P")
+KEPT: Final = object()  # said of a memory that stays as it is
 
 
 class Get(Protocol):
@@ -26,10 +27,12 @@ class Get(Protocol):
 class Ask:
     """What one poll asks about, and what is known so far that bears on the asking.
 
-    `user` is whom to ask about (or for whose eyes, where no player is watched);
-    `known_promoted` and `known_unpromoted` count the game's achievements in the database.
+    `at` is when the asking began. `user` is whom to ask about (or for whose eyes, where no
+    player is watched); `known_promoted` and `known_unpromoted` count the game's achievements
+    in the database. `memory` is what the last finished look kept for this one.
     """
 
+    at: datetime
     game: int = 0
     achievement: int = 0
     user: UserRef = field(default_factory=UserRef)
@@ -40,6 +43,7 @@ class Ask:
     watched_from: datetime | None = None
     known_promoted: int = 0
     known_unpromoted: int = 0
+    memory: Any = None
 
     @property
     def handle(self) -> str:
@@ -52,9 +56,9 @@ class Observation:
     """One durable step: all of it is committed together, or none.
 
     `cursor` is opaque JSON, handed back where the poll is taken up again; None: nothing to
-    take up. `tokens` say what this answer tells of other, dearer lists (job -> achievement
-    -> token), `token` what this poll's own complete reading saw. `user` is the poll's user
-    as RA named him.
+    take up. `memory` is opaque JSON, too, for the next look (KEPT: as it was). `tokens` say
+    what this answer tells of other, dearer lists (job -> achievement -> token), `token` what
+    this poll's own complete reading saw. `user` is the poll's user as RA named him.
     """
 
     batches: tuple[Batch, ...] = ()
@@ -63,6 +67,7 @@ class Observation:
     gone: tuple[Gone, ...] = ()
     tokens: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
     token: str | None = None
+    memory: Any = KEPT
     user: UserRef | None = None
 
 

@@ -31,25 +31,21 @@ class _Answer:
     trouble: ApiError | None = None
 
 
-def observe(get: Get, cursor: Any, ask: Ask) -> Iterator[Observation]:  # noqa: ANN401 - JSON
+def observe(get: Get, cursor: Any, ask: Ask) -> Iterator[Observation]:  # noqa: ANN401, ARG001 - nothing to take up
     """Ask for the game through the player's eyes; then for what is unofficial in it."""
-    ask = yield from _identified(get, cursor, ask)
-    misses = (cursor or {}).get("misses", 0)
+    ask = yield from _identified(get, ask)
+    misses = (ask.memory or {}).get("misses", 0)
     answer = _read(get, ask, misses)
     is_unreadable = isinstance(answer.trouble, PlayerUnreadable)
-    cursor = {"misses": misses + 1} if is_unreadable else None
-    yield _observed(ask, answer, cursor)
+    memory = {"misses": misses + 1} if is_unreadable else None
+    yield _observed(ask, answer, memory)
     if ask.is_unofficial:
-        yield _unofficial(get, ask, answer.game, cursor)
+        yield _unofficial(get, ask, answer.game)
     if answer.trouble and ask.is_player_watched:
         raise answer.trouble
 
 
-def _identified(
-    get: Get,
-    cursor: Any,  # noqa: ANN401 - JSON
-    ask: Ask,
-) -> Generator[Observation, None, Ask]:
+def _identified(get: Get, ask: Ask) -> Generator[Observation, None, Ask]:
     """Learn the ULID of a player known by name; a name that RA does not know stays a name."""
     if not ask.is_player_watched or ask.user.ulid is not None:
         return ask
@@ -57,7 +53,7 @@ def _identified(
         known = tickets.identity(get, ask)
     except NotFound:
         return ask
-    yield replace(known, cursor=cursor)
+    yield known
     return replace(ask, user=known.user.by_ulid if known.user else ask.user)
 
 
@@ -77,11 +73,11 @@ def _read(get: Get, ask: Ask, misses: int) -> _Answer:
     return _Answer(get(payloads.game_extended(ask.game)), trouble=trouble)
 
 
-def _observed(ask: Ask, answer: _Answer, cursor: object) -> Observation:
+def _observed(ask: Ask, answer: _Answer, memory: object) -> Observation:
     promoted = answer.game.achievements
     batches = (*_game(answer.game), *_achievements(answer.game))
     tokens = {own.id: token_of(own.unlocks, own.unlocks_hardcore) for own in promoted}
-    step = Observation(batches, cursor=cursor, tokens={"unlocks": tokens})
+    step = Observation(batches, memory=memory, tokens={"unlocks": tokens})
     if answer.player is None or not ask.is_player_watched:
         return step
     own = _player(ask, answer.player)
@@ -196,9 +192,9 @@ def _earned_proof(ask: Ask, game: payloads.GameInfo) -> tuple[Listing, ...]:
     return (Listing({"user_id": ask.user}, "achievement_id", seen, among),) if among else ()
 
 
-def _unofficial(get: Get, ask: Ask, official: payloads.GameInfo, cursor: object) -> Observation:
+def _unofficial(get: Get, ask: Ask, official: payloads.GameInfo) -> Observation:
     """List the unofficial achievements; what neither list holds any more is gone."""
     answer = get(payloads.game_extended(ask.game, is_promoted=False))
     seen = {own.id for own in (*official.achievements, *answer.achievements)}
     gone = (Gone(schema.achievements, {"game_id": ask.game}, seen),) if seen else ()
-    return Observation(_achievements(answer, is_promoted=False), cursor=cursor, gone=gone)
+    return Observation(_achievements(answer, is_promoted=False), gone=gone)

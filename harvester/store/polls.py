@@ -61,11 +61,23 @@ class Poll:
     cursor: str | None
     fetch_id: int | None
     last_fetch_id: int | None
+    listed_from_at: datetime | None = None
+    churn: int = 0
+    memory: str | None = None
+    digests: str | None = None
+    requests: int = 0
+    rows_opened: int = 0
+    rows_closed: int = 0
 
     @property
-    def memory(self) -> Any:  # noqa: ANN401 - opaque JSON of the endpoint
-        """The cursor, decoded: what the endpoint asked to be handed back."""
+    def place(self) -> Any:  # noqa: ANN401 - opaque JSON of the endpoint
+        """The cursor, decoded: where the endpoint stood in a look that is not over."""
         return json.loads(self.cursor) if self.cursor else None
+
+    @property
+    def remembered(self) -> Any:  # noqa: ANN401 - opaque JSON of the endpoint
+        """The memory, decoded: what the endpoint keeps from its last finished look."""
+        return json.loads(self.memory) if self.memory else None
 
 
 @dataclass(frozen=True)

@@ -300,13 +300,20 @@ polls = Table(
     Column("last_attempt_at", Instant),
     Column("last_ok_at", Instant),
     Column("listed_at", Instant),  # the last complete look, for what is asked only when it moved
+    Column("listed_from_at", Instant),  # a first listing has come back to this instant so far
     Column("token", Text),  # what the cheaper answer said at that look
+    Column("churn", BigInteger, nullable=False, server_default=text("0")),  # rows moved since then
     Column("failures", Integer, nullable=False, server_default=text("0")),
     Column("denied", Text),  # what RA denied at the last attempt: game, user or achievement
     Column("last_error", Text),
     Column("gone_at", Instant),
-    Column("cursor", Text),
+    Column("cursor", Text),  # where a look that is not over stands
+    Column("memory", Text),  # what a look that is over leaves to the next one
+    Column("digests", Text),  # of the last answers: an equal one need not be read
     Column("fetch_id", BigInteger),  # evidence id reserved by the attempt in hand
+    Column("requests", BigInteger, nullable=False, server_default=text("0")),  # of that attempt
+    Column("rows_opened", BigInteger, nullable=False, server_default=text("0")),
+    Column("rows_closed", BigInteger, nullable=False, server_default=text("0")),
     Column("last_fetch_id", BigInteger),  # the newest evidence
     UniqueConstraint("job", "target"),
 )
@@ -355,5 +362,6 @@ runs = Table(
     Column("requests_on", Date),  # the UTC day that requests_that_day counts
     Column("requests_that_day", BigInteger, nullable=False, server_default=text("0")),
     Column("pace_factor", Float, nullable=False, server_default=text("1")),
+    Column("quiet_since_at", Instant),  # the last 429, or doubling of the pace since
     Column("not_before_at", Instant),  # RA asked us to wait until then
 )

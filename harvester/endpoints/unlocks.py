@@ -19,16 +19,14 @@ from typing import Any
 
 from harvester.api import payloads
 from harvester.endpoints.base import Ask, Get, Observation
+from harvester.endpoints.unlock_rows import Rows, batches, handles, refs
 from harvester.errors import Invalid
-from harvester.store import schema
-from harvester.store.rows import Batch, Listing, UserRef
+from harvester.store.rows import Listing, UserRef
 
 PAGE = 500
 MOST_ROWS = 2_000_000  # more than RA has players
 NARROWER = (PAGE, 250, 100, 50)  # page sizes tried on a second that fills whole pages
 GOING_BACK = 20  # times a listing may step back before it stops claiming to be whole
-
-Rows = Sequence[payloads.Unlock]
 
 
 @dataclass(frozen=True)
@@ -75,7 +73,7 @@ def observe(get: Get, cursor: Any, ask: Ask) -> Iterator[Observation]:  # noqa: 
     place, page = yield from _pages(get, ask, place, seen)
     rows = page.rows
     if place.head_token != _token(page):
-        yield Observation(_batches(ask, rows), cursor=place.as_json())
+        yield Observation(batches(ask, rows), cursor=place.as_json())
         place, rows = (yield from _head(get, ask, place, seen)), ()
     yield _finished(ask, place, rows, seen)
 
@@ -86,11 +84,11 @@ def _pages(
     """Read from a place to the end of the list; tell the last page, which is not yet kept."""
     while True:
         page = _page(get, ask, place.offset)
-        seen.update(_refs(page.rows))
+        seen.update(refs(page.rows))
         place = _begun(place, page)
         if _is_finished(place, page, ask):
             return place, page
-        yield Observation(_batches(ask, page.rows), cursor=place.as_json())
+        yield Observation(batches(ask, page.rows), cursor=place.as_json())
         place = yield from _onward(get, ask, place, page, seen)
 
 
@@ -140,7 +138,7 @@ def _fits(place: Place, page: payloads.UnlockPage) -> bool:
     return (
         bool(page.rows)
         and page.rows[0].at >= place.edge_at
-        and (page.rows[0].at > place.edge_at or place.edge <= _handles(page.rows))
+        and (page.rows[0].at > place.edge_at or place.edge <= handles(page.rows))
     )
 
 
@@ -153,7 +151,7 @@ def _onward(
     last = page.rows[-1].at
     tied = [row for row in page.rows if row.at == last]
     if len(tied) < len(page.rows):
-        edge = _handles(tied)
+        edge = handles(tied)
         return replace(place, offset=place.offset + PAGE - len(tied), edge_at=last, edge=edge)
     return (yield from _through_tie(get, ask, place, last, seen))
 
@@ -193,8 +191,8 @@ def _tie(
     while True:
         page = _page(get, ask, offset, count)
         rows = [row for row in page.rows if row.at == second]
-        users.update(_refs(rows))
-        yield Observation(_batches(ask, page.rows), cursor=place.as_json())
+        users.update(refs(rows))
+        yield Observation(batches(ask, page.rows), cursor=place.as_json())
         is_over = len(page.rows) < count or page.rows[-1].at < second
         if is_over:
             older = [row for row in page.rows if row.at < second]
@@ -208,11 +206,11 @@ def _head(
     """Read the head down to where it was read before; tell the place that knows of it."""
     pages = [_page(get, ask, 0)]
     while not _reaches(pages[-1], place.head_at):
-        yield Observation(_batches(ask, pages[-1].rows), cursor=place.as_json())
+        yield Observation(batches(ask, pages[-1].rows), cursor=place.as_json())
         pages.append(_page(get, ask, len(pages) * (PAGE - 1)))
     place = _caught_up(place, pages, seen)
-    seen.update(*(_refs(page.rows) for page in pages))
-    yield Observation(_batches(ask, pages[-1].rows), cursor=place.as_json())
+    seen.update(*(refs(page.rows) for page in pages))
+    yield Observation(batches(ask, pages[-1].rows), cursor=place.as_json())
     return place
 
 
@@ -238,9 +236,9 @@ def _explains(rows: Rows, place: Place, token: str, seen: set[UserRef]) -> bool:
     """
     newer = [row for row in rows if place.head_at is None or row.at > place.head_at]
     before, after = _counters(place.head_token), _counters(token)
-    hardcore = _refs([row for row in newer if row.is_hardcore])
+    hardcore = refs([row for row in newer if row.is_hardcore])
     risen = (after[0] - before[0], after[1] - before[1])
-    return risen == (len(_refs(newer) - seen), len(hardcore))
+    return risen == (len(refs(newer) - seen), len(hardcore))
 
 
 def _counters(token: str) -> tuple[int, int]:
@@ -253,27 +251,4 @@ def _finished(ask: Ask, place: Place, rows: Rows, seen: set[UserRef]) -> Observa
     is_proof = place.is_whole and not ask.is_recent_only
     listing = Listing({"achievement_id": ask.achievement}, "user_id", seen)
     proofs = (listing,) if is_proof else ()
-    return Observation(_batches(ask, rows), listings=proofs, token=place.token)
-
-
-def _batches(ask: Ask, rows: Rows) -> tuple[Batch, ...]:
-    since = ask.watched_from if ask.is_recent_only else None
-    told = [_row(row) for row in rows if since is None or row.at >= since]
-    return (Batch(schema.unlocks, {"achievement_id": ask.achievement}, told),) if told else ()
-
-
-def _row(row: payloads.Unlock) -> dict[str, object]:
-    """Write what a list row tells: of an upgraded unlock it hides the first date."""
-    user = UserRef(row.name, row.ulid)
-    if row.is_hardcore:
-        return {"user_id": user, "hardcore_at": row.at}
-    return {"user_id": user, "unlocked_at": row.at, "hardcore_at": None}
-
-
-def _refs(rows: Rows) -> set[UserRef]:
-    """Name users by ULID alone where there is one: names may change while we read."""
-    return {UserRef(None if row.ulid else row.name, row.ulid) for row in rows}
-
-
-def _handles(rows: Rows) -> frozenset[str]:
-    return frozenset(row.ulid or row.name for row in rows)
+    return Observation(batches(ask, rows), listings=proofs, token=place.token)

@@ -8,6 +8,7 @@ step: O(rows told) index look-ups, whatever the length of the history.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import takewhile
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, Table, Update, bindparam, func, select
@@ -54,7 +55,15 @@ def record(conn: Connection, batch: Batch, *, at: datetime, fetch_id: int | None
     _guard(conn, history, [key for key in told if key not in held], held, at)
     decision = decide(history, told, held, at=at, batch=batch)
     _write(conn, history, decision, at, fetch_id)
-    return Changes(len(decision.opened) + len(decision.amended), len(decision.closed))
+    known_tail = _known_tail(history, told, decision) if batch.table is schema.unlocks else 0
+    return Changes(len(decision.opened) + len(decision.amended), len(decision.closed), known_tail)
+
+
+def _known_tail(history: schema.History, told: Mapping[Key, Row], decision: Decision) -> int:
+    """Count the last told rows that were no news."""
+    news = {_key(history, row) for row in (*decision.opened, *decision.amended)}
+    tail = takewhile(lambda key: key not in news, reversed(list(told)))
+    return sum(1 for _ in tail)
 
 
 def close(conn: Connection, table: Table, keys: Sequence[Row], *, at: datetime) -> Changes:

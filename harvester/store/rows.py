@@ -79,13 +79,18 @@ class Gone:
 
 @dataclass(frozen=True)
 class Changes:
-    """How many history rows a step opened (or overwrote within their second) and closed."""
+    """How many history rows a step opened (or overwrote within their second) and closed.
+
+    `known_tail` is how many of the last unlocks that it told were held just so before.
+    """
 
     opened: int = 0
     closed: int = 0
+    known_tail: int = 0
 
     def __add__(self, other: "Changes") -> "Changes":
-        return Changes(self.opened + other.opened, self.closed + other.closed)
+        known_tail = self.known_tail + other.known_tail
+        return Changes(self.opened + other.opened, self.closed + other.closed, known_tail)
 
     def __bool__(self) -> bool:
         return bool(self.opened or self.closed)

@@ -1,0 +1,155 @@
+"""The made-up RetroAchievements on a loopback socket, fast enough never to be what limits.
+
+HTTP/1.1 with keep-alive and Content-Length. RA itself offers gzip; here answers go out as
+they are unless `--gzip` asks for it, for compressing would cost more than all the rest.
+
+Control, for whoever measures: `/control/advance?share=0.01` lets achievements get unlocks,
+`/control/reset` takes them away again, `/control/log` tells and forgets what was asked,
+`/control/truth` tells what a contender's rows must come to.
+"""
+
+import argparse
+import asyncio
+import gzip
+import time
+from collections import Counter
+from collections.abc import Mapping
+from urllib.parse import parse_qsl
+
+from benchmarks import world
+from benchmarks.answers import Answers, encode
+from benchmarks.world import Size, World
+
+PREFIX, SUFFIX, CONTROL = "/API/", ".php", "/control/"
+
+
+class Site:
+    """A world, its answers, and the log of what was asked."""
+
+    def __init__(self, made: World) -> None:
+        self.world = made
+        self.answers = Answers(made)
+        self.asked: Counter[str] = Counter()
+        self.bytes = 0
+
+    def answer(self, target: str) -> bytes | None:
+        """Answer a request's target; None where there is nothing."""
+        path, _, query = target.partition("?")
+        params = dict(parse_qsl(query))
+        if path.startswith(CONTROL):
+            return encode(self._control(path.removeprefix(CONTROL), params))
+        name = path.removeprefix(PREFIX).removesuffix(SUFFIX)
+        body = self.answers.to(name, params)
+        self.asked[_kind(name, params)] += 1
+        self.bytes += len(body or b"")
+        return body
+
+    def _control(self, order: str, params: Mapping[str, str]) -> object:
+        if order == "log":
+            return self._log()
+        if order == "truth":
+            return self._truth()
+        self.answers.kept.clear()
+        if order == "advance":
+            return {"moved": world.advance(self.world, float(params["share"]), int(time.time()))}
+        world.reset(self.world)
+        return {}
+
+    def _log(self) -> object:
+        told = {"asked": dict(self.asked), "bytes": self.bytes}
+        self.asked.clear()
+        self.bytes = 0
+        return told
+
+    def _truth(self) -> object:
+        count, digest = world.digest(world.facts(self.world))
+        lengths = [len(own.unlocks) for own in self.world.achievements]
+        pages = sum(-(-length // 499) or 1 for length in lengths)
+        return {"rows": count, "digest": digest, "pages": pages}
+
+
+def _kind(name: str, params: Mapping[str, str]) -> str:
+    """Name a request by what it costs: first pages, counts and listings are told apart."""
+    kind = KINDS.get(name, name)
+    if kind == "unlocks":
+        return "unlocks first" if params.get("o", "0") == "0" else "unlocks further"
+    if kind == "tickets":
+        return "tickets listed" if params.get("d") == "1" else "tickets counted"
+    return kind
+
+
+KINDS = {
+    "API_GetGameInfoAndUserProgress": "progress",
+    "API_GetGameExtended": "progress",
+    "API_GetUserProgress": "user progress",
+    "API_GetTicketData": "tickets",
+    "API_GetAchievementDistribution": "distribution",
+    "API_GetAchievementUnlocks": "unlocks",
+}
+
+
+class Connection(asyncio.Protocol):
+    """One client's connection: requests in, answers out, in order."""
+
+    def __init__(self, site: Site, *, is_gzip: bool) -> None:
+        self.site = site
+        self.is_gzip = is_gzip
+        self.pending = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Remember where answers go."""
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        """Answer every request that is complete."""
+        self.pending += data
+        while b"\r\n\r\n" in self.pending:
+            head, _, self.pending = self.pending.partition(b"\r\n\r\n")
+            self._answer(head)
+
+    def _answer(self, head: bytes) -> None:
+        body = self.site.answer(head.split(b" ", 2)[1].decode("latin-1"))
+        status, encoding = ("404 Not Found" if body is None else "200 OK"), ""
+        if self.is_gzip and b"gzip" in head:
+            body, encoding = gzip.compress(body or b"", 1, mtime=0), "Content-Encoding: gzip\r\n"
+        sent = body or b""
+        self.transport.write(HEAD % (status.encode(), encoding.encode(), len(sent)) + sent)
+
+
+HEAD = b"HTTP/1.1 %s\r\nContent-Type: application/json\r\n%sContent-Length: %d\r\n\r\n"
+
+
+async def _serve(site: Site, port: int, *, is_gzip: bool) -> None:
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(
+        lambda: Connection(site, is_gzip=is_gzip), "127.0.0.1", port, backlog=64
+    )
+    print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}{PREFIX}", flush=True)
+    async with server:
+        await server.serve_forever()
+
+
+def sized(parser: argparse.ArgumentParser) -> None:
+    """Let a command line choose the size of the world."""
+    for name, default in Size()._asdict().items():
+        parser.add_argument(f"--{name}", type=int, default=default)
+
+
+def size_of(chosen: argparse.Namespace) -> Size:
+    """Read the size that a command line chose."""
+    return Size(*(getattr(chosen, name) for name in Size._fields))
+
+
+def main() -> None:
+    """Serve until killed; the first line printed is the base URL."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    sized(parser)
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--gzip", action="store_true", dest="is_gzip")
+    chosen = parser.parse_args()
+    asyncio.run(_serve(Site(world.build(size_of(chosen))), chosen.port, is_gzip=chosen.is_gzip))
+
+
+if __name__ == "__main__":
+    main()

@@ -94,7 +94,7 @@ def _game_extended(world: World, params: Params) -> object:
         return []
     listed = game.achievements if params.get("f", "3") == "3" else []
     items = {str(own.id): _item(game, own) for own in listed}
-    extra = {"Flags": None, "Updated": "2025-05-04T12:34:56.000000Z", "Claims": []}
+    extra: JSON = {"Flags": None, "Updated": "2025-05-04T12:34:56.000000Z", "Claims": []}
     return _about(game) | extra | {"Achievements": items, "NumAchievements": len(items)}
 
 
@@ -155,7 +155,7 @@ def _earned(own: Achievement, player: int | None) -> JSON:
     held = next((unlock for unlock in own.unlocks if unlock.player == player), None)
     if held is None:
         return {}
-    return {"DateEarned": DATE} | ({"DateEarnedHardcore": DATE} if held.is_hardcore else {})
+    return dict.fromkeys(("DateEarned", "DateEarnedHardcore")[: 1 + held.is_hardcore], DATE)
 
 
 def _held(game: Game, player: int | None) -> tuple[int, int]:

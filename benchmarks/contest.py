@@ -20,6 +20,7 @@ from benchmarks.site import Asked, Site, Truth
 COLD, STILL, CHANGED = "cold", "nothing changed", "1 % changed"
 ROUNDS = (COLD, STILL, CHANGED)
 SHARE = 0.01
+SLOW_REPETITIONS = 3
 
 
 class Arena(NamedTuple):
@@ -101,7 +102,7 @@ class Turns:
         return median(asked.bytes for asked in self.asked)
 
     def asked_for(self, kind: str) -> float:
-        """The median of the requests whose kind begins with a word."""
+        """Tell the median of the requests whose kind begins with a word."""
         return median(
             sum(count for name, count in asked.requests.items() if name.startswith(kind))
             for asked in self.asked
@@ -114,6 +115,7 @@ Results = dict[tuple[str, str], Turns]
 # --- the contenders --------------------------------------------------------------------
 
 
+PROGRAM = str(Path(sys.executable).with_name("harvester"))
 CONFIG = """
 [api]
 username = "Owner"
@@ -133,8 +135,7 @@ games = {games}
 
 def harvester(arena: Arena, *words: str) -> list[str]:
     """Write a command of ra-harvester, as it is installed beside this Python."""
-    program = Path(sys.executable).with_name("harvester")
-    return [str(program), "--config", str(arena.folder / "config.toml"), *words]
+    return [PROGRAM, "--config", str(arena.folder / "config.toml"), *words]
 
 
 def prepare_harvester(arena: Arena) -> None:
@@ -169,7 +170,7 @@ SQLITE_UTILS = Contender(
 DLT = Contender(
     "dlt",
     _script("dlt_pipeline"),
-    repetitions=1,
+    repetitions=SLOW_REPETITIONS,
     needs="dlt",
     env=(("RUNTIME__DLTHUB_TELEMETRY", "false"),),
 )

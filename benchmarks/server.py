@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl
 
 from benchmarks import world
 from benchmarks.answers import Answers, encode
-from benchmarks.world import Size, World
+from benchmarks.world import World, size_of, sized
 
 PREFIX, SUFFIX, CONTROL = "/API/", ".php", "/control/"
 
@@ -128,17 +128,6 @@ async def _serve(site: Site, port: int, *, is_gzip: bool) -> None:
     print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}{PREFIX}", flush=True)
     async with server:
         await server.serve_forever()
-
-
-def sized(parser: argparse.ArgumentParser) -> None:
-    """Let a command line choose the size of the world."""
-    for name, default in Size()._asdict().items():
-        parser.add_argument(f"--{name}", type=int, default=default)
-
-
-def size_of(chosen: argparse.Namespace) -> Size:
-    """Read the size that a command line chose."""
-    return Size(*(getattr(chosen, name) for name in Size._fields))
 
 
 def main() -> None:

@@ -73,8 +73,9 @@ def serving(size: Size) -> Iterator[Site]:
     sizes = [f"--{name}={value}" for name, value in size._asdict().items()]
     command = [sys.executable, "-m", "benchmarks.server", *sizes]
     process = subprocess.Popen(command, stdout=subprocess.PIPE)
-    try:
-        assert process.stdout is not None
-        yield Site(process.stdout.readline().decode().strip(), size)
-    finally:
-        stop(process)
+    assert process.stdout is not None
+    with process.stdout as told:
+        try:
+            yield Site(told.readline().decode().strip(), size)
+        finally:
+            stop(process)

@@ -4,6 +4,7 @@ Games -> achievements -> unlocks by players, newest first, each row already writ
 goes over the wire. `advance` adds unlocks, `reset` takes them away again.
 """
 
+import argparse
 import hashlib
 import random
 import time
@@ -27,6 +28,17 @@ class Size(NamedTuple):
     achievements: int = 30
     unlocks: int = 1_000
     players: int = 20_000
+
+
+def sized(parser: argparse.ArgumentParser) -> None:
+    """Let a command line choose the size of the world."""
+    for name, default in Size()._asdict().items():
+        parser.add_argument(f"--{name}", type=int, default=default)
+
+
+def size_of(chosen: argparse.Namespace) -> Size:
+    """Read the size that a command line chose."""
+    return Size(*(getattr(chosen, name) for name in Size._fields))
 
 
 class Player(NamedTuple):

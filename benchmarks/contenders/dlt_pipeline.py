@@ -52,11 +52,15 @@ def _site(base_url: str, games: list[int]) -> Any:  # noqa: ANN401 - dlt's resou
 
 
 def _unlocks(base_url: str, achievement: int) -> Rows:
-    """Read a whole list, each page beginning with the last row of the one before."""
+    """Read a whole list, each page beginning with the last row of the one before.
+
+    That row is left out: with primary keys dlt's staging tables take no row twice.
+    """
     offset, page = 0, PAGE
     while page == PAGE:
         answer = _get(base_url, "AchievementUnlocks", a=achievement, c=PAGE, o=offset)
-        yield [{"achievement_id": achievement, **_row(row)} for row in answer["Unlocks"]]
+        rows = answer["Unlocks"][1 if offset else 0 :]
+        yield [{"achievement_id": achievement, **_row(row)} for row in rows]
         offset, page = offset + PAGE - 1, len(answer["Unlocks"])
 
 

@@ -56,7 +56,9 @@ class Floor:
         """Ask everything about a game, once."""
         progress = self.get("GameInfoAndUserProgress", g=game, u="Owner", a=1)
         achievements = progress["Achievements"].values()
-        counters = [(one["ID"], one["NumAwarded"], one["NumAwardedHardcore"]) for one in achievements]
+        counters = [
+            (one["ID"], one["NumAwarded"], one["NumAwardedHardcore"]) for one in achievements
+        ]
         with self.db:
             self.db.executemany(COUNTER, counters)
             self.db.executemany(NUMBER, self.numbers(game, progress["NumDistinctPlayers"]))
@@ -80,7 +82,13 @@ class Floor:
                 self.db.executemany(
                     UNLOCK,
                     [
-                        (achievement, row["ULID"], row["User"], row["DateAwarded"], row["HardcoreMode"])
+                        (
+                            achievement,
+                            row["ULID"],
+                            row["User"],
+                            row["DateAwarded"],
+                            row["HardcoreMode"],
+                        )
                         for row in rows
                     ],
                 )

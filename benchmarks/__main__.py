@@ -67,7 +67,7 @@ def _say(what: str) -> None:
     print(f"bench: {what}", file=sys.stderr, flush=True)
 
 
-def _rewrite(path: Path, report: str) -> None:
+def rewrite(path: Path, report: str) -> None:
     """Put a report between the marks of a document."""
     text = path.read_text()
     assert MARKED.search(text), f"{path} has no marks"
@@ -87,7 +87,7 @@ def main() -> None:
     print(report)
     _say(f"peak memory of what measures: {_peak_mb():.0f} MB")
     if chosen.write:
-        _rewrite(chosen.write, report)
+        rewrite(chosen.write, report)
 
 
 def _peak_mb() -> float:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import contest, tables
+from benchmarks import contest, profiling, tables
 from benchmarks.contest import Contender, Results
 from benchmarks.growth import growth
 from benchmarks.idle import at_rest, start_seconds
@@ -48,10 +48,12 @@ def measure(plan: Plan, folder: Path) -> Measured:
         _say("growth")
         targets = [truth.rows * times for times in plan.growing]
         grown = growth(site, folder / "growth", targets, plan.steps)
+        _say("profile")
+        where = profiling.shares(site, folder / "profile")
         _say("rest")
         rest = at_rest(site, folder / "rest", plan.rest_seconds)
     start = start_seconds(folder / "start")
-    return Measured(plan.size, truth, plan.repetitions, results, grown, start, rest)
+    return Measured(plan.size, truth, plan.repetitions, results, grown, start, rest, where)
 
 
 def _rounds(plan: Plan, site: Site, folder: Path) -> Results:

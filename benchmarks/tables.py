@@ -13,6 +13,7 @@ from benchmarks.growth import Grown
 from benchmarks.targets import MB, Measured, Target, targets
 
 PACKAGES = ("ra-harvester", "SQLAlchemy", "requests", "orjson", "sqlite-utils", "dlt")
+WORTH_TELLING = 0.015  # of the time; the small parts are not shown
 
 
 def report(measured: Measured) -> str:
@@ -30,6 +31,9 @@ def _parts(measured: Measured) -> Iterator[str]:
     if measured.grown:
         yield "### One incremental poll of an unlock list, by the rows already there"
         yield _growth(measured.grown)
+    if measured.shares:
+        yield "### Where a cold round of ra-harvester spends its time"
+        yield _shares(measured.shares)
 
 
 def _where(measured: Measured) -> str:
@@ -155,3 +159,8 @@ def _grown(own: Grown) -> tuple[str, ...]:
         return f"{own.rows:,}: {own.trouble}", "", "", "", ""
     times = (f"{1000 * own.wall:.1f}", f"{1000 * own.cpu:.1f}")
     return f"{own.rows:,}", *times, f"{own.memory / MB:.1f}", f"{own.size / MB:.0f}"
+
+
+def _shares(shares: Sequence[tuple[str, float]]) -> str:
+    rows = [(part, f"{share:.0%}") for part, share in shares if share >= WORTH_TELLING]
+    return table(("part", "share"), rows)

@@ -34,6 +34,7 @@ class Measured:
     grown: Sequence[Grown] = ()
     start_seconds: float | None = None
     rest: Rest | None = None
+    shares: Sequence[tuple[str, float]] = ()
 
 
 class Target(NamedTuple):

@@ -2,7 +2,6 @@
 
 import argparse
 import re
-import resource
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -87,14 +86,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         report = tables.report(measure(_plan(chosen), Path(folder)))
     print(report)
-    _say(f"peak memory of what measures: {_peak_mb():.0f} MB")
     if chosen.write:
         rewrite(chosen.write, report)
-
-
-def _peak_mb() -> float:
-    """Tell our own peak: no contender's can be seen below it."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
 
 
 if __name__ == "__main__":

@@ -1,22 +1,19 @@
 """Running a process to its end, and what it cost: wall, CPU and the peak of its memory."""
 
 import os
+import signal
 import subprocess
-import threading
-import time
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 TOO_LONG_SECONDS = 900.0
+LAUNCHER = str(Path(__file__).with_name("launch.py"))
 
 
 class Cost(NamedTuple):
-    """What a process cost: seconds by the clock and of CPU (user and system), bytes of memory.
-
-    The kernel counts the memory of whoever started a process as its own, so what measures
-    has to stay smaller than what it measures (`peak_of_ours`).
-    """
+    """What a process cost: seconds by the clock and of CPU (user and system), bytes of memory."""
 
     wall: float
     cpu: float
@@ -29,20 +26,33 @@ class Failed(Exception):
 
 def run(command: Sequence[str], log: Path, env: Mapping[str, str] | None = None) -> Cost:
     """Run a command to its end; what it prints goes to a file."""
+    result = log.with_name("cost")
+    launched = [sys.executable, "-S", "-E", LAUNCHER, str(result), *command]
     with log.open("ab") as out:
-        began = time.perf_counter()
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=_environment(env)
+            launched,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            env=_environment(env),
+            start_new_session=True,
         )
-        watchdog = threading.Timer(TOO_LONG_SECONDS, process.kill)
-        watchdog.start()
-        _, status, usage = os.wait4(process.pid, 0)
-        wall = time.perf_counter() - began
-        watchdog.cancel()
-    process.returncode = os.waitstatus_to_exitcode(status)
+        _wait(process)
     if process.returncode:
         raise Failed(f"exit {process.returncode}: {_last_line(log)}")
-    return Cost(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
+    wall, cpu, kilobytes = map(float, result.read_text().split())
+    return Cost(wall, cpu, int(kilobytes) * 1024)
+
+
+def _wait(process: subprocess.Popen[bytes]) -> None:
+    """Wait for a process; one that takes too long, or is not waited for, ends with its own."""
+    try:
+        process.wait(TOO_LONG_SECONDS)
+    except BaseException as trouble:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        if not isinstance(trouble, subprocess.TimeoutExpired):
+            raise
 
 
 def _environment(more: Mapping[str, str] | None) -> dict[str, str]:

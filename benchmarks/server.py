@@ -24,25 +24,28 @@ PREFIX, SUFFIX, CONTROL = "/API/", ".php", "/control/"
 
 
 class Site:
-    """A world, its answers, and the log of what was asked."""
+    """A world, its answers, and the log of what was asked and sent."""
 
-    def __init__(self, made: World) -> None:
+    def __init__(self, made: World, *, is_gzip: bool) -> None:
         self.world = made
+        self.is_gzip = is_gzip
         self.answers = Answers(made)
         self.asked: Counter[str] = Counter()
         self.bytes = 0
 
-    def answer(self, target: str) -> bytes | None:
-        """Answer a request's target; None where there is nothing."""
-        path, _, query = target.partition("?")
+    def answer(self, head: bytes) -> bytes:
+        """Answer the head of a request with all that is to be sent."""
+        path, _, query = head.split(b" ", 2)[1].decode("latin-1").partition("?")
         params = dict(parse_qsl(query))
         if path.startswith(CONTROL):
-            return encode(self._control(path.removeprefix(CONTROL), params))
+            return _sent(encode(self._control(path.removeprefix(CONTROL), params)))
         name = path.removeprefix(PREFIX).removesuffix(SUFFIX)
-        body = self.answers.to(name, params)
         self.asked[_kind(name, params)] += 1
+        body, is_packed = self.answers.to(name, params), self.is_gzip and b"gzip" in head
+        if body is not None and is_packed:
+            body = gzip.compress(body, 1, mtime=0)
         self.bytes += len(body or b"")
-        return body
+        return _sent(body, ENCODED if is_packed and body else b"")
 
     def _control(self, order: str, params: Mapping[str, str]) -> object:
         if order == "log":
@@ -68,6 +71,16 @@ class Site:
         return {"rows": count, "digest": digest, "pages": pages}
 
 
+def _sent(body: bytes | None, headers: bytes = b"") -> bytes:
+    """Put status and headers before a body; nothing is 404."""
+    status, body = (b"404 Not Found", b"[]") if body is None else (b"200 OK", body)
+    return HEAD % (status, headers, len(body)) + body
+
+
+HEAD = b"HTTP/1.1 %s\r\nContent-Type: application/json\r\n%sContent-Length: %d\r\n\r\n"
+ENCODED = b"Content-Encoding: gzip\r\n"
+
+
 def _kind(name: str, params: Mapping[str, str]) -> str:
     """Name a request by what it costs: first pages, counts and listings are told apart."""
     kind = KINDS.get(name, name)
@@ -91,9 +104,8 @@ KINDS = {
 class Connection(asyncio.Protocol):
     """One client's connection: requests in, answers out, in order."""
 
-    def __init__(self, site: Site, *, is_gzip: bool) -> None:
+    def __init__(self, site: Site) -> None:
         self.site = site
-        self.is_gzip = is_gzip
         self.pending = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -106,25 +118,12 @@ class Connection(asyncio.Protocol):
         self.pending += data
         while b"\r\n\r\n" in self.pending:
             head, _, self.pending = self.pending.partition(b"\r\n\r\n")
-            self._answer(head)
-
-    def _answer(self, head: bytes) -> None:
-        body = self.site.answer(head.split(b" ", 2)[1].decode("latin-1"))
-        status, encoding = ("404 Not Found" if body is None else "200 OK"), ""
-        if self.is_gzip and b"gzip" in head:
-            body, encoding = gzip.compress(body or b"", 1, mtime=0), "Content-Encoding: gzip\r\n"
-        sent = body or b""
-        self.transport.write(HEAD % (status.encode(), encoding.encode(), len(sent)) + sent)
+            self.transport.write(self.site.answer(head))
 
 
-HEAD = b"HTTP/1.1 %s\r\nContent-Type: application/json\r\n%sContent-Length: %d\r\n\r\n"
-
-
-async def _serve(site: Site, port: int, *, is_gzip: bool) -> None:
+async def _serve(site: Site, port: int) -> None:
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(
-        lambda: Connection(site, is_gzip=is_gzip), "127.0.0.1", port, backlog=64
-    )
+    server = await loop.create_server(lambda: Connection(site), "127.0.0.1", port)
     print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}{PREFIX}", flush=True)
     async with server:
         await server.serve_forever()
@@ -137,7 +136,8 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--gzip", action="store_true", dest="is_gzip")
     chosen = parser.parse_args()
-    asyncio.run(_serve(Site(world.build(size_of(chosen))), chosen.port, is_gzip=chosen.is_gzip))
+    site = Site(world.build(size_of(chosen)), is_gzip=chosen.is_gzip)
+    asyncio.run(_serve(site, chosen.port))
 
 
 if __name__ == "__main__":

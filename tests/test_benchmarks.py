@@ -20,6 +20,9 @@ ROOT = Path(__file__).parents[1]
 TINY = Size(games=1, achievements=2, unlocks=600, players=1_500)
 ONE = "(achievement_id, ulid) IN (SELECT achievement_id, ulid FROM unlocks LIMIT 1)"
 ABSENT = replace(FLOOR, name="somebody", needs="no_such_module")
+FAILING = replace(
+    FLOOR, name="somebody else", command=lambda *_: ["/bin/sh", "-c", "echo oh; exit 3"]
+)
 
 
 @pytest.fixture(scope="module")
@@ -30,9 +33,9 @@ def site() -> Iterator[Site]:
 
 @pytest.fixture(scope="module")
 def results(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Results:
-    """Let the harvester, the floor and one who is not installed play all rounds once."""
+    """Let the harvester, the floor and two who cannot play all rounds once."""
     folder = tmp_path_factory.mktemp("rounds")
-    played = contest.compete(site, folder, (HARVESTER, FLOOR, ABSENT), 1)
+    played = contest.compete(site, folder, (HARVESTER, FLOOR, ABSENT, FAILING), 1)
     return {(name, kind): turns for name, kind, turns in played}
 
 
@@ -68,6 +71,11 @@ def test_who_is_not_installed_says_so_in_the_table(results: Results, site: Site)
     assert results[ABSENT.name, COLD].trouble == "not installed: no_such_module"
     assert "no figure" in told
     assert "| ra-harvester |" in told
+
+
+def test_who_fails_says_how_in_place_of_figures(results: Results) -> None:
+    assert results[FAILING.name, COLD].trouble == "failed, exit 3: oh"
+    assert not results[FAILING.name, COLD].counts
 
 
 @pytest.mark.parametrize(

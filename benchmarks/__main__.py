@@ -5,7 +5,7 @@ import re
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks import contest, profiling, tables
@@ -26,33 +26,48 @@ class Plan:
     size: Size
     contenders: Sequence[Contender]
     repetitions: int
-    growing: Sequence[int]
-    steps: int
-    rest_seconds: float
+    growing: Sequence[float] = (1, 10, 100 / 3)
+    steps: int = 5
+    rest_seconds: float = 60
+    is_rounds_only: bool = False
 
 
 def _plan(chosen: argparse.Namespace) -> Plan:
-    if chosen.is_quick:
-        quick = tuple(own for own in contest.CONTENDERS if own is not contest.DLT)
-        return Plan(Size(4, 10, 600, 4_000), quick, 1, (1, 10), 1, 5)
-    size = size_of(chosen)
-    return Plan(size, contest.CONTENDERS, chosen.repetitions, (1, 10, 33), 5, 60)
+    asked = chosen.contenders or [own.name for own in contest.CONTENDERS]
+    contenders = [own for own in contest.CONTENDERS if own.name in asked]
+    plan = Plan(
+        size_of(chosen), contenders, chosen.repetitions, is_rounds_only=chosen.is_rounds_only
+    )
+    if not chosen.is_quick:
+        return plan
+    quick = [own for own in contenders if own is not contest.DLT]
+    size = Size(games=4, achievements=10, unlocks=600, players=4_000)
+    brief = replace(plan, size=size, contenders=quick, repetitions=1)
+    return replace(brief, growing=(1, 10), steps=1, rest_seconds=5)
 
 
 def measure(plan: Plan, folder: Path) -> Measured:
     """Measure everything, one thing after the other."""
     with serving(plan.size) as site:
-        truth = site.truth()
-        results = _rounds(plan, site, folder / "rounds")
-        _say("growth")
-        targets = [truth.rows * times for times in plan.growing]
-        grown = growth(site, folder / "growth", targets, plan.steps)
-        _say("profile")
-        where = profiling.shares(site, folder / "profile")
-        _say("rest")
-        rest = at_rest(site, folder / "rest", plan.rest_seconds)
+        measured = Measured(
+            plan.size, site.truth(), plan.repetitions, _rounds(plan, site, folder / "rounds")
+        )
+        if plan.is_rounds_only:
+            return measured
+        return _beyond_rounds(plan, site, folder, measured)
+
+
+def _beyond_rounds(plan: Plan, site: Site, folder: Path, measured: Measured) -> Measured:
+    """Add what concerns ra-harvester alone."""
+    rows = [round(measured.truth.rows * times) for times in plan.growing]
+    _say("growth")
+    grown = growth(site, folder / "growth", rows, plan.steps)
+    _say("profile")
+    shares = profiling.shares(site, folder / "profile")
+    _say("start and rest")
     start = start_seconds(folder / "start")
-    return Measured(plan.size, truth, plan.repetitions, results, grown, start, rest, where)
+    rest = at_rest(site, folder / "rest", plan.rest_seconds)
+    return replace(measured, grown=grown, shares=shares, start_seconds=start, rest=rest)
 
 
 def _rounds(plan: Plan, site: Site, folder: Path) -> Results:
@@ -81,6 +96,9 @@ def main() -> None:
     sized(parser)
     parser.add_argument("--quick", action="store_true", dest="is_quick")
     parser.add_argument("--repetitions", type=int, default=5)
+    parser.add_argument("--rounds-only", action="store_true", dest="is_rounds_only")
+    names = [own.name for own in contest.CONTENDERS]
+    parser.add_argument("--contender", action="append", choices=names, dest="contenders")
     parser.add_argument("--write", type=Path, help="a document whose marked part is rewritten")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:

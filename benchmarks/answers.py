@@ -23,6 +23,11 @@ class Answers:
 
     world: World
     kept: dict[str, bytes] = field(default_factory=dict)
+    writers: dict[str, Callable[[], object]] = field(default_factory=dict)
+
+    def refresh(self) -> None:
+        """Write everything anew that was ever asked, so that nobody who asks next waits for it."""
+        self.kept = {key: encode(write()) for key, write in self.writers.items()}
 
     def to(self, name: str, params: Params) -> bytes | None:
         """Answer one question; None where there is no such endpoint."""
@@ -35,7 +40,7 @@ class Answers:
 
     def _kept(self, key: str, write: Callable[[], object]) -> bytes:
         if key not in self.kept:
-            self.kept[key] = encode(write())
+            self.kept[key], self.writers[key] = encode(write()), write
         return self.kept[key]
 
     def _unlocks(self, params: Params) -> bytes:

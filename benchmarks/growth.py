@@ -120,7 +120,7 @@ def _fill(path: Path, target: int) -> None:
         db.execute("CREATE TEMP TABLE one AS SELECT * FROM unlocks GROUP BY user_id")
         (players,) = db.execute("SELECT count(*) FROM one").fetchone()
         with db:
-            for number in range(first, first + max(0, target - present) // players):
+            for number in range(first, first - (present - target) // players):
                 db.execute(STUB, (number,))
                 db.execute(_copy(db), (number,))
         db.executescript("PRAGMA journal_mode = WAL;")

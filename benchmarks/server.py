@@ -52,11 +52,12 @@ class Site:
             return self._log()
         if order == "truth":
             return self._truth()
-        self.answers.kept.clear()
         if order == "advance":
-            return {"moved": world.advance(self.world, float(params["share"]), int(time.time()))}
-        world.reset(self.world)
-        return {}
+            moved = world.advance(self.world, float(params["share"]), int(time.time()))
+        else:
+            moved = world.reset(self.world)
+        self.answers.refresh()
+        return {"moved": moved}
 
     def _log(self) -> object:
         told = {"asked": dict(self.asked), "bytes": self.bytes}

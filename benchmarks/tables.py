@@ -1,5 +1,6 @@
 """What was measured, as tables in Markdown."""
 
+import os
 import platform
 import sqlite3
 import subprocess
@@ -43,7 +44,8 @@ def _where(measured: Measured) -> str:
         f"Measured on {time.strftime('%Y-%m-%d', time.gmtime())} at {_commit()}: "
         f"{size.games} games × {size.achievements} achievements × {size.unlocks:,} unlocks = "
         f"{rows:,} rows by {size.players:,} players; medians of {measured.repetitions} "
-        f"repetitions (dlt of fewer). {_machine()}; Python {platform.python_version()}, "
+        f"repetitions (dlt of fewer). {_machine()}, under a load of {os.getloadavg()[2]:.1f} "
+        f"on average of the last 15 minutes; Python {platform.python_version()}, "
         f"SQLite {sqlite3.sqlite_version}, {_versions()}."
     )
 

@@ -187,14 +187,15 @@ def _unlock(world: World, own: Achievement, chance: random.Random, at: int) -> N
     game.count()
 
 
-def reset(world: World) -> None:
-    """Take away everything that `advance` added."""
-    world.generation = 0
+def reset(world: World) -> list[int]:
+    """Take away everything that `advance` added; tell from which."""
+    world.generation, moved = 0, [own.id for own in world.achievements if own.added]
     for own in world.achievements:
         del own.unlocks[: own.added], own.rows[: own.added]
         own.added = 0
     for game in world.games.values():
         game.count()
+    return moved
 
 
 def facts(world: World) -> Iterator[str]:

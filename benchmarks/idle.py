@@ -11,7 +11,8 @@ from benchmarks.contest import PROGRAM, Arena, harvester, prepare_harvester
 from benchmarks.site import Site
 
 STARTS = 9
-SETTLING_SECONDS = 6.0
+SETTLING_SECONDS = 2.0
+MOST_LOOKS = 30  # at a daemon that will not settle
 AT_REST = """
 [jobs.game-tickets]
 every = "365d"
@@ -55,10 +56,20 @@ def at_rest(site: Site, folder: Path, seconds: float) -> Rest:
     process.run(harvester(arena, "fetch"), arena.log)
     daemon = process.start(harvester(arena, "run"), arena.log)
     try:
-        time.sleep(SETTLING_SECONDS)
+        _settle(daemon.pid)
         return _watch(site, daemon.pid, seconds)
     finally:
         process.stop(daemon)
+
+
+def _settle(pid: int) -> None:
+    """Wait until the start is over: no CPU was used between two looks."""
+    used = -1.0
+    for _ in range(MOST_LOOKS):
+        time.sleep(SETTLING_SECONDS)
+        if (now := _cpu(pid)) == used:
+            return
+        used = now
 
 
 def _watch(site: Site, pid: int, seconds: float) -> Rest:

@@ -57,7 +57,7 @@ def targets(measured: Measured) -> Iterator[Target]:
     yield from _against_others(measured.results)
     yield from _growth(measured.grown)
     yield Target("`harvester --help`", 0.3, measured.start_seconds, "s")
-    rest = measured.rest
+    rest = measured.rest if measured.rest and not measured.rest.requests else None
     yield Target("daemon at rest, of a core", 0.5, rest and 100 * rest.share, "%")
     yield Target("daemon at rest, memory", 90, rest and rest.memory / MB, "MB")
 

@@ -30,6 +30,9 @@ def ask_of(conn: Connection, settings: Settings, poll: Poll, *, at: datetime) ->
         known_promoted=counts.get(True, 0),
         known_unpromoted=counts.get(False, 0),
         memory=poll.remembered,
+        tickets=known.tickets(conn, poll.game_id) if poll.job == "game-tickets" else (),
+        recheck=settings.jobs.game_tickets.recheck,
+        recheck_closed=settings.jobs.game_tickets.recheck_closed,
     )
 
 

@@ -4,12 +4,13 @@ payload -> batches -> one Observation per durable step. An endpoint reads no clo
 database: what it must know of either comes in with the `Ask`.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, Protocol, TypeVar
 
 from harvester.api.payloads import Request
+from harvester.store.known import KnownTicket
 from harvester.store.rows import Batch, Gone, Listing, UserRef
 
 P = TypeVar("P")
@@ -29,7 +30,9 @@ class Ask:
 
     `at` is when the asking began. `user` is whom to ask about (or for whose eyes, where no
     player is watched); `known_promoted` and `known_unpromoted` count the game's achievements
-    in the database. `memory` is what the last finished look kept for this one.
+    in the database. `memory` is what the last finished look kept for this one. `tickets` are
+    the known ones of the game; the last look at the state of one may be as old as `recheck`,
+    or `recheck_closed` if it was closed or resolved. `is_forced`: ask whatever is known.
     """
 
     at: datetime
@@ -44,6 +47,10 @@ class Ask:
     known_promoted: int = 0
     known_unpromoted: int = 0
     memory: Any = None
+    tickets: Sequence[KnownTicket] = ()
+    recheck: timedelta = timedelta()
+    recheck_closed: timedelta = timedelta()
+    is_forced: bool = False
 
     @property
     def handle(self) -> str:

@@ -1,6 +1,7 @@
-"""What the database knows of a game's achievements, before anything is asked about them."""
+"""What the database knows of a game, before anything is asked about it."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import Connection, func, select
 
@@ -29,3 +30,23 @@ def achievement_counts(conn: Connection, game_id: int) -> dict[bool | None, int]
     there = (own.game_id == game_id) & own.gone_at.is_(None)
     counted = select(own.is_promoted, func.count()).where(there).group_by(own.is_promoted)
     return {row[0]: row[1] for row in conn.execute(counted)}
+
+
+@dataclass(frozen=True)
+class KnownTicket:
+    """A ticket of a game that is there as far as is known, and the state it was last seen in."""
+
+    id: int
+    reported_at: datetime
+    state: str
+
+
+def tickets(conn: Connection, game_id: int | None) -> tuple[KnownTicket, ...]:
+    """List the tickets of a game that are there. Cost: O(tickets of the game)."""
+    ticket, state = schema.tickets.c, schema.ticket_states.c
+    query = select(ticket.id, ticket.reported_at, state.state).join(
+        schema.ticket_states, state.ticket_id == ticket.id
+    )
+    there = (ticket.game_id == game_id) & ticket.gone_at.is_(None)
+    dated = ticket.reported_at.is_not(None) & state.valid_to.is_(None)
+    return tuple(KnownTicket(*row) for row in conn.execute(query.where(there, dated)))

@@ -24,7 +24,7 @@ from harvester.errors import ApiError, GaveUp, HarvesterError, Invalid, Refused,
 from harvester.meter import Meter
 from harvester.question import ask_of
 from harvester.stop import Stop
-from harvester.store import absence, evidence, history, known, polls, runs, schema, users
+from harvester.store import absence, evidence, history, known, pairs, polls, runs, schema, users
 from harvester.store.evidence import Attempt
 from harvester.store.polls import Poll, Selection
 from harvester.store.rows import Changes
@@ -67,6 +67,7 @@ def plan(harvest: Harvest) -> None:
     with harvest.engine.begin() as conn:
         wanted = watchlist.polls(harvest.settings(), known.achievements(conn), at=at)
         polls.plan(conn, wanted, at=at)
+        pairs.adopt(conn)
 
 
 def round_of(harvest: Harvest, selection: Selection) -> Iterator[Told]:
@@ -112,8 +113,10 @@ def _ask_in_spite_of_bugs(
 
 
 def _next(harvest: Harvest, selection: Selection) -> Poll | None:
+    at = harvest.clock()
     with harvest.engine.connect() as conn:
-        return polls.next_due(conn, selection, at=harvest.clock())
+        poll = polls.next_due(conn, selection, at=at)
+        return pairs.first(conn, poll, selection, at=at) if poll else None
 
 
 def _give_up_where_asked_to_wait(harvest: Harvest) -> None:
@@ -222,6 +225,7 @@ def _write(
     changes += _remember(conn, poll, observation, at, fetch_id)
     if changes:
         polls.change(conn, poll, fetch_id=fetch_id)
+    pairs.notice(conn, poll, observation.surveyed, at=at)
     for job, tokens in observation.tokens.items():
         unmoved = polls.notice(conn, job, tokens, at=at)
         if unmoved:
@@ -306,11 +310,24 @@ def _finish(harvest: Harvest, poll: Poll, attempt: Attempt, trouble: ApiError | 
         after = outcome.after(settings, poll, attempt, trouble, now=harvest.clock())
         polls.change(conn, poll, **_waiting(harvest, after, trouble))
         _mark(conn, poll, trouble, at)
-        if poll.job == "progress" and poll.fetch_id is not None:
+        _settle(conn, harvest, poll, attempt, trouble)
+        if poll.job == "progress" and poll.game_id and poll.fetch_id is not None:
             _plan_unlocks(conn, settings, poll, at)
         _beat(conn, harvest, at)
     log.info("%s %s: %s%s", poll.job, poll.target, attempt.outcome, _why(attempt))
     return attempt
+
+
+def _settle(
+    conn: Connection, harvest: Harvest, poll: Poll, attempt: Attempt, trouble: ApiError | None
+) -> None:
+    """Write down what a look has spared other polls."""
+    settings, now = harvest.settings(), harvest.clock()
+
+    def after(spared: Poll, told: Attempt) -> dict[str, Any]:
+        return outcome.after(settings, spared, told, trouble, now=now)
+
+    pairs.settle(conn, poll, attempt, after, now=now)
 
 
 def _why(attempt: Attempt) -> str:
@@ -349,3 +366,5 @@ def make_due(harvest: Harvest, selection: Selection, *, is_forced: bool) -> None
     """Count everything selected as due now (`fetch --all`, `fetch --force`)."""
     with harvest.engine.begin() as conn:
         polls.make_due(conn, selection, at=harvest.clock(), is_forced=is_forced)
+        if is_forced:
+            pairs.forget(conn, selection)

@@ -1,6 +1,7 @@
 """What a poll asks about, and what is already known that bears on the asking."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -8,7 +9,7 @@ from harvester import watchlist
 from harvester.api.fields import is_ulid
 from harvester.config import Settings, WatchedGame
 from harvester.endpoints import Ask
-from harvester.store import known, polls, users
+from harvester.store import known, movement, pairs, polls, users
 from harvester.store.polls import Poll
 from harvester.store.rows import UserRef
 
@@ -16,21 +17,43 @@ from harvester.store.rows import UserRef
 def ask_of(conn: Connection, settings: Settings, poll: Poll, *, at: datetime) -> Ask:
     """Put together the question of one poll."""
     game = _game(settings, poll)
+    seen = pairs.eyes(conn, poll, at=at)
+    asked_as = (seen or poll).asked_as
     counts = known.achievement_counts(conn, poll.game_id or 0)
     return Ask(
         at=at,
         game=poll.game_id or 0,
         achievement=poll.achievement_id or 0,
-        user=_user(conn, settings, poll),
-        is_player_watched=poll.asked_as is not None,
-        is_unofficial=game.unofficial and poll.asked_as in {None, *settings.watch.users[:1]},
+        user=_user(conn, settings, seen or poll),
+        is_player_watched=asked_as is not None,
+        is_unofficial=game.unofficial and _is_for_all(settings, poll),
         has_detail=settings.jobs.game_tickets.detail,
         is_recent_only=watchlist.unlock_mode(settings, game) == "recent",
         watched_from=poll.watched_from,
         known_promoted=counts.get(True, 0),
         known_unpromoted=counts.get(False, 0),
         memory=poll.remembered,
+        eyes=seen.asked_as if seen else None,
+        games=[own.id for own in settings.watch.games] if poll.game_id is None else (),
+        **_stillness(conn, settings, poll, at),
     )
+
+
+def _is_for_all(settings: Settings, poll: Poll) -> bool:
+    """Whether a poll asks what is the same for all players: the first one's, or the game's own."""
+    firsts = () if watchlist.is_surveyed(settings) else settings.watch.users[:1]
+    return poll.asked_as in {None, *firsts}
+
+
+def _stillness(conn: Connection, settings: Settings, poll: Poll, at: datetime) -> dict[str, Any]:
+    """Tell what may spare us a distribution."""
+    if poll.job != "distribution":
+        return {}
+    return {
+        "movement": movement.of_game(conn, poll.game_id, at=at),
+        "next_at": polls.on_grid(poll, at),
+        "at_most": settings.jobs.distribution.at_most,
+    }
 
 
 def _game(settings: Settings, poll: Poll) -> WatchedGame:

@@ -4,13 +4,14 @@ payload -> batches -> one Observation per durable step. An endpoint reads no clo
 database: what it must know of either comes in with the `Ask`.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, Protocol, TypeVar
 
 from harvester.api.payloads import Request
-from harvester.store.rows import Batch, Gone, Listing, UserRef
+from harvester.store.movement import Movement
+from harvester.store.rows import Batch, Gone, Listing, Standing, UserRef
 
 P = TypeVar("P")
 KEPT: Final = object()  # said of a memory that stays as it is
@@ -29,7 +30,11 @@ class Ask:
 
     `at` is when the asking began. `user` is whom to ask about (or for whose eyes, where no
     player is watched); `known_promoted` and `known_unpromoted` count the game's achievements
-    in the database. `memory` is what the last finished look kept for this one.
+    in the database. `memory` is what the last finished look kept for this one. `eyes` is the
+    watched player, as the watchlist has him, through whose eyes a game's own look goes;
+    `games` is what a survey of a player is about. `movement` tells of counters that were
+    looked at recently; `next_at` is when this poll is due after this look, and `at_most` how
+    long it may do without a real one.
     """
 
     at: datetime
@@ -44,6 +49,11 @@ class Ask:
     known_promoted: int = 0
     known_unpromoted: int = 0
     memory: Any = None
+    eyes: str | None = None
+    games: Sequence[int] = ()
+    movement: Movement | None = None
+    next_at: datetime | None = None
+    at_most: timedelta | None = None
 
     @property
     def handle(self) -> str:
@@ -59,6 +69,7 @@ class Observation:
     take up. `memory` is opaque JSON, too, for the next look (KEPT: as it was). `tokens` say
     what this answer tells of other, dearer lists (job -> achievement -> token), `token` what
     this poll's own complete reading saw. `user` is the poll's user as RA named him.
+    `surveyed` is how far he is in games (by id) that have polls of their own.
     """
 
     batches: tuple[Batch, ...] = ()
@@ -69,6 +80,7 @@ class Observation:
     token: str | None = None
     memory: Any = KEPT
     user: UserRef | None = None
+    surveyed: Mapping[int, Standing] = field(default_factory=dict)
 
 
 Observe = Callable[[Get, Any, Ask], Iterator[Observation]]

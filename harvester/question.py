@@ -1,42 +1,41 @@
 """What a poll asks about, and what is already known that bears on the asking."""
 
+from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import Connection
 
 from harvester import watchlist
 from harvester.api.fields import is_ulid
 from harvester.config import Settings, WatchedGame
-from harvester.endpoints import Ask
-from harvester.store import known, movement, pairs, polls, users
-from harvester.store.polls import Poll
+from harvester.endpoints import Ask, Reach
+from harvester.store import known, movement, moving, pairs, polls, users
+from harvester.store.polls import MOVED, ROUTINE, Poll
 from harvester.store.rows import UserRef
 
 
 def ask_of(conn: Connection, settings: Settings, poll: Poll, *, at: datetime) -> Ask:
-    """Put together the question of one poll."""
+    """Put together the question of one poll, with what its job has to know."""
     game = _game(settings, poll)
     seen = pairs.eyes(conn, poll, at=at)
-    asked_as = (seen or poll).asked_as
-    counts = known.achievement_counts(conn, poll.game_id or 0)
-    return Ask(
+    ask = Ask(
         at=at,
         game=poll.game_id or 0,
         achievement=poll.achievement_id or 0,
-        user=_user(conn, settings, seen or poll),
-        is_player_watched=asked_as is not None,
+        is_player_watched=(seen or poll).asked_as is not None,
         is_unofficial=game.unofficial and _is_for_all(settings, poll),
         has_detail=settings.jobs.game_tickets.detail,
         is_recent_only=watchlist.unlock_mode(settings, game) == "recent",
         watched_from=poll.watched_from,
-        known_promoted=counts.get(True, 0),
-        known_unpromoted=counts.get(False, 0),
         memory=poll.remembered,
         eyes=seen.asked_as if seen else None,
-        games=[own.id for own in settings.watch.games] if poll.game_id is None else (),
-        **_stillness(conn, settings, poll, at),
     )
+    if poll.job == "unlocks":
+        return _about_list(conn, settings, poll, ask)
+    if poll.job == "distribution":
+        return _about_distribution(conn, settings, poll, ask)
+    games = [] if poll.game_id else [own.id for own in settings.watch.games]
+    return replace(ask, user=_user(conn, settings, seen or poll), games=games)
 
 
 def _is_for_all(settings: Settings, poll: Poll) -> bool:
@@ -45,15 +44,44 @@ def _is_for_all(settings: Settings, poll: Poll) -> bool:
     return poll.asked_as in {None, *firsts}
 
 
-def _stillness(conn: Connection, settings: Settings, poll: Poll, at: datetime) -> dict[str, Any]:
-    """Tell what may spare us a distribution."""
-    if poll.job != "distribution":
-        return {}
-    return {
-        "movement": movement.of_game(conn, poll.game_id, at=at),
-        "next_at": polls.on_grid(poll, at),
-        "at_most": settings.jobs.distribution.at_most,
-    }
+def _about_distribution(conn: Connection, settings: Settings, poll: Poll, ask: Ask) -> Ask:
+    """Tell how many achievements there are, and what may spare us the asking."""
+    counts = known.achievement_counts(conn, ask.game)
+    return replace(
+        ask,
+        known_promoted=counts.get(True, 0),
+        known_unpromoted=counts.get(False, 0),
+        movement=movement.of_game(conn, ask.game, at=ask.at),
+        next_at=polls.on_grid(poll, ask.at),
+        at_most=settings.jobs.distribution.at_most,
+    )
+
+
+def _about_list(conn: Connection, settings: Settings, poll: Poll, ask: Ask) -> Ask:
+    """Ask for as much of an unlock list as is due."""
+    token = poll.token or ask.token
+    counters = known.counters(conn, ask.achievement) or token
+    return replace(
+        ask,
+        reach=_reach(settings, poll, token, counters, ask.at),
+        token=token,
+        counters=counters,
+        listed_from_at=poll.listed_from_at,
+    )
+
+
+def _reach(settings: Settings, poll: Poll, token: str, counters: str, at: datetime) -> Reach:
+    """Tell how much of a list is due.
+
+    Counters that fell, and a sweep that is due or was asked for by hand, want all of it. A list
+    that is read by the clock is swept like the others.
+    """
+    is_moved = poll.priority == MOVED and poll.memory is not None
+    if poll.listed_at is None:
+        return "head" if is_moved else "first"
+    if not polls.is_on_change(poll) and poll.priority != ROUTINE and poll.memory is not None:
+        is_moved = poll.listed_at + settings.jobs.unlocks.sweep > at
+    return "head" if is_moved and not moving.fell(token, counters) else "all"
 
 
 def _game(settings: Settings, poll: Poll) -> WatchedGame:

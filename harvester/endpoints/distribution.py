@@ -5,12 +5,11 @@ counters (`UpdateGameAchievementsMetricsAction` is queued). So the official ones
 for while the counters stand still; those of unofficial achievements are frozen counters'.
 """
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
 from harvester.api import payloads
-from harvester.endpoints.base import KEPT, Ask, Get, Observation
+from harvester.endpoints.base import KEPT, Ask, Get, Observation, Steps
 from harvester.errors import Invalid
 from harvester.store import schema
 from harvester.store.rows import Batch
@@ -18,7 +17,7 @@ from harvester.store.rows import Batch
 LAG = timedelta(hours=1)  # a distribution that follows the counters sooner may not be final
 
 
-def observe(get: Get, cursor: Any, ask: Ask) -> Iterator[Observation]:  # noqa: ANN401, ARG001 - nothing to take up
+def observe(get: Get, cursor: Any, ask: Ask) -> Steps:  # noqa: ANN401, ARG001 - nothing to take up
     """Ask for hardcore and casual, official unless implied, unofficial where asked: a step each."""
     if not is_implied(ask):
         yield _one(get, ask, is_promoted=True, is_hardcore=True)
@@ -56,7 +55,9 @@ def _one(
     get: Get, ask: Ask, *, is_promoted: bool, is_hardcore: bool, memory: object = KEPT
 ) -> Observation:
     request = payloads.distribution(ask.game, is_hardcore=is_hardcore, is_promoted=is_promoted)
-    answer = get(request)
+    answer = get.news(request)
+    if answer is None:
+        return Observation(memory=memory)
     known = ask.known_promoted if is_promoted else ask.known_unpromoted
     if known and not answer.players:
         raise Invalid(f"game {ask.game}: no distribution, but {known} achievements are known")

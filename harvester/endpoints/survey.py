@@ -4,14 +4,12 @@
 does all that `progress` remembers of the player but his playtime.
 """
 
-from collections.abc import Iterator
-
 from harvester.api import standings
-from harvester.endpoints.base import Ask, Get, Observation
+from harvester.endpoints.base import Ask, Get, Observation, Steps
 from harvester.store.rows import Standing
 
 
-def observe(get: Get, ask: Ask) -> Iterator[Observation]:
+def observe(get: Get, ask: Ask) -> Steps:
     """Ask about all games of `ask`: a step for each question that its URL has room for."""
     for games in standings.chunks(ask.games):
         answer = get(standings.user_progress(ask.handle, games))

@@ -9,15 +9,15 @@ its slow full round. An answer for a pair serves its game's own poll, and the ot
 full since it moved (null: it has yet to be).
 """
 
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, case, func, select
 
 from harvester.schedule import Every, next_due
-from harvester.store import evidence, schema
+from harvester.store import absence, evidence, schema
 from harvester.store.evidence import Attempt
 from harvester.store.polls import (
     ROUTINE,
@@ -26,7 +26,6 @@ from harvester.store.polls import (
     Selection,
     change,
     matching,
-    reload,
 )
 from harvester.store.rows import Changes, Standing
 
@@ -35,6 +34,16 @@ UNOFFICIAL = ", unofficial"  # how that of a game ends of which a pair does not 
 ROUNDING = 0.0001  # RA tells completion in hundredths of a percent
 polls, progress = schema.polls, schema.progress
 After = Callable[[Poll, Attempt], dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class _Over:
+    """A look that is over: what it came to, and how to write down what it spared."""
+
+    attempt: Attempt
+    after: After
+    own_ids: Iterator[int]
+    now: datetime
 
 
 def is_slow(poll: Poll) -> bool:
@@ -71,7 +80,12 @@ def eyes(conn: Connection, poll: Poll, *, at: datetime) -> Poll | None:
 
 
 def notice(
-    conn: Connection, survey: Poll, surveyed: Mapping[int, Standing], *, at: datetime
+    conn: Connection,
+    survey: Poll,
+    surveyed: Mapping[int, Standing],
+    own_ids: Iterator[int],
+    *,
+    at: datetime,
 ) -> None:
     """Make due the pairs of a player that moved, and write down that the others did not.
 
@@ -79,7 +93,6 @@ def notice(
     """
     if not surveyed:
         return
-    who = reload(conn, survey).user_id
     own = _pairs_of(conn, survey, surveyed)
     held = _held(conn, own)
     still = [pair for pair in own if _stands_still(pair, surveyed[_game(pair)], held)]
@@ -89,9 +102,9 @@ def notice(
             _rest(conn, pair, token, at)
         else:
             change(conn, pair, token=token, listed_at=None, due_at=_at_once(pair, at))
-        change(conn, pair, user_id=who)
+        change(conn, pair, user_id=survey.user_id)
     if still:
-        evidence.imply(conn, still, at=at)
+        evidence.imply(conn, still, own_ids, at=at)
 
 
 def _pairs_of(conn: Connection, survey: Poll, games: Collection[int] | None = None) -> list[Poll]:
@@ -162,85 +175,82 @@ def _first_round(pair: Poll, at: datetime) -> datetime:
 # --- what an answer satisfies ----------------------------------------------------------------
 
 
-def settle(conn: Connection, poll: Poll, attempt: Attempt, after: After, *, now: datetime) -> None:
+def settle(
+    conn: Connection,
+    poll: Poll,
+    attempt: Attempt,
+    after: After,
+    own_ids: Iterator[int],
+    *,
+    now: datetime,
+) -> None:
     """Write down what a finished look at `progress` says of polls that it has spared.
 
     `poll` is as it was when the look ended. `after` tells the columns of a poll after an attempt.
+    Cost: O(1) for a look at a game, O(games) for a survey of nobody.
     """
-    if poll.job != "progress":
-        return
+    over = _Over(attempt, after, own_ids, now)
     is_answered = attempt.outcome in {"changed", "unchanged"}
     if poll.game_id is None:
-        _settle_survey(conn, poll, attempt, after)
+        _settle_survey(conn, poll, over)
     elif is_answered and poll.asked_as is None:
-        _settle_game(conn, poll, attempt, after, now)
+        _settle_game(conn, poll, over)
     elif is_answered:
-        _settle_pair(conn, poll, attempt, after, now)
+        _settle_pair(conn, poll, over)
 
 
-def _settle_survey(conn: Connection, survey: Poll, attempt: Attempt, after: After) -> None:
+def _settle_survey(conn: Connection, survey: Poll, over: _Over) -> None:
     """Spare the pairs of a player whom RA does not know, until he is surveyed again."""
-    if attempt.outcome != "not_found":
+    if over.attempt.outcome != "not_found":
         return
-    due_at = reload(conn, survey).due_at
+    due_at = conn.scalar(select(polls.c.due_at).where(polls.c.id == survey.id))
     for pair in _pairs_of(conn, survey):
-        _satisfy(conn, pair, attempt, after)
+        _satisfy(conn, pair, over)
         change(conn, pair, due_at=due_at)
 
 
-def _settle_game(
-    conn: Connection, poll: Poll, attempt: Attempt, after: After, now: datetime
-) -> None:
+def _settle_game(conn: Connection, poll: Poll, over: _Over) -> None:
     """Take a game's own look for one at the pair through which it went.
 
     A pair that could not be seen is asked for itself, to learn why.
     """
-    _forget_answers(conn, poll, attempt)
     seen = poll.remembered or {}
     here = _asked(polls.c.game_id == poll.game_id, polls.c.asked_as == seen.get("eyes", ""))
     for pair in matching(conn, *here):
         if seen["is_seen"]:
-            _satisfy(conn, pair, attempt, after)
-            _read_in_full(conn, pair, attempt, now)
+            _satisfy(conn, pair, over)
+            _read_in_full(conn, pair, over)
         else:
-            change(conn, pair, due_at=min(pair.due_at, now))
+            change(conn, pair, due_at=min(pair.due_at, over.now))
+        if absence.is_suspected(conn, pair.user_id):
+            change(conn, poll, digests=None)  # the next answer is the proof, be it the same
 
 
-def _settle_pair(
-    conn: Connection, pair: Poll, attempt: Attempt, after: After, now: datetime
-) -> None:
+def _settle_pair(conn: Connection, pair: Poll, over: _Over) -> None:
     """Take a look at a pair for one at its game, unless more is wanted of that."""
-    _forget_answers(conn, pair, attempt)
-    _read_in_full(conn, pair, attempt, now)
+    _read_in_full(conn, pair, over)
     here = _asked(polls.c.game_id == pair.game_id, polls.c.asked_as.is_(None))
     for poll in matching(conn, *here):
         if not poll.schedule.endswith(UNOFFICIAL):
-            _satisfy(conn, poll, attempt, after)
+            _satisfy(conn, poll, over)
 
 
-def _satisfy(conn: Connection, poll: Poll, attempt: Attempt, after: After) -> None:
+def _satisfy(conn: Connection, poll: Poll, over: _Over) -> None:
     """Write down a look that cost nothing, and plan the next one."""
-    is_open = poll.fetch_id is not None and attempt.outcome == "unchanged"
-    word = "changed" if is_open else attempt.outcome
-    spared = replace(attempt, outcome=word, requests=0, changes=Changes(), payload=None)
-    evidence.prove(conn, poll, spared)
-    change(conn, poll, **after(poll, spared))
+    is_open = poll.fetch_id is not None and over.attempt.outcome == "unchanged"
+    word = "changed" if is_open else over.attempt.outcome
+    spared = replace(over.attempt, outcome=word, requests=0, changes=Changes(), payload=None)
+    evidence.prove(conn, poll, spared, over.own_ids)
+    change(conn, poll, **over.after(poll, spared))
 
 
-def _read_in_full(conn: Connection, pair: Poll, attempt: Attempt, now: datetime) -> None:
+def _read_in_full(conn: Connection, pair: Poll, over: _Over) -> None:
     """Note that a pair was read; its full round is due an interval later, not on a grid."""
-    noted: dict[str, Any] = {"listed_at": attempt.at}
+    noted: dict[str, Any] = {"listed_at": over.attempt.at}
     if is_slow(pair):
         is_first = pair.last_ok_at is None
-        noted["due_at"] = _first_round(pair, now) if is_first else _next_round(pair, now)
+        noted["due_at"] = (_first_round if is_first else _next_round)(pair, over.now)
     change(conn, pair, **noted)
-
-
-def _forget_answers(conn: Connection, poll: Poll, attempt: Attempt) -> None:
-    """Let no other poll of a game that changed take an answer like its last one for no news."""
-    if attempt.outcome == "changed":
-        others = _asked(polls.c.game_id == poll.game_id, polls.c.id != poll.id)
-        conn.execute(polls.update().where(*others).values(digests=None))
 
 
 # --- wishes and watchlists -------------------------------------------------------------------

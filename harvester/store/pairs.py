@@ -102,7 +102,7 @@ def notice(
             _rest(conn, pair, token, at)
         else:
             change(conn, pair, token=token, listed_at=None, due_at=_at_once(pair, at))
-        change(conn, pair, user_id=survey.user_id)
+        change(conn, pair, user_id=survey.user_id or pair.user_id)
     if still:
         evidence.imply(conn, still, own_ids, at=at)
 

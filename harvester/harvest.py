@@ -25,7 +25,7 @@ from harvester.errors import ApiError, GaveUp, HarvesterError, Invalid, Refused,
 from harvester.meter import Meter
 from harvester.question import ask_of
 from harvester.stop import Stop
-from harvester.store import absence, evidence, history, known, moving, polls, runs, schema
+from harvester.store import absence, evidence, history, known, moving, pairs, polls, runs, schema
 from harvester.store.evidence import Attempt
 from harvester.store.polls import Poll, Selection
 from harvester.store.rows import Changes
@@ -76,6 +76,7 @@ def plan(harvest: Harvest) -> None:
     with harvest.engine.begin() as conn:
         wanted = watchlist.polls(harvest.settings(), known.achievements(conn), at=at)
         polls.plan(conn, wanted, at=at)
+        pairs.adopt(conn)
 
 
 def round_of(harvest: Harvest, selection: Selection) -> Iterator[Told]:
@@ -121,8 +122,10 @@ def _ask_in_spite_of_bugs(
 
 
 def _next(harvest: Harvest, selection: Selection) -> Poll | None:
+    at = harvest.clock()
     with harvest.engine.connect() as conn:
-        return polls.next_due(conn, selection, at=harvest.clock())
+        poll = polls.next_due(conn, selection, at=at)
+        return pairs.first(conn, poll, selection, at=at) if poll else None
 
 
 def _give_up_where_asked_to_wait(harvest: Harvest) -> None:
@@ -214,6 +217,7 @@ def _commit(
         try:
             with harvest.engine.begin() as conn:
                 poll, changes = write(conn, look.poll, observation, at=at)
+                pairs.notice(conn, poll, observation.surveyed, harvest.evidence_ids, at=at)
                 _beat(conn, harvest, at)
         except history.BehindHistory as behind:
             at = behind.newest
@@ -279,6 +283,7 @@ def _finish(harvest: Harvest, look: _Look, get: Asker) -> Attempt:
         poll = polls.change(conn, poll, **after)
         _mark(conn, look.poll, trouble, attempt.at)
         if poll.job == "progress":
+            _settle(conn, harvest, look, attempt, now)
             _tell_lists(conn, harvest, poll, attempt)
         _beat(conn, harvest, attempt.at)
     log.info("%s %s: %s%s", poll.job, poll.target, attempt.outcome, _why(attempt))
@@ -297,10 +302,24 @@ def _account_closed(conn: Connection, poll: Poll, attempt: Attempt, get: Asker) 
 
 def _tell_lists(conn: Connection, harvest: Harvest, poll: Poll, attempt: Attempt) -> None:
     """Let lists whose counters moved, and new achievements of a game, be read in this round."""
+    if poll.game_id is None:
+        return
     if attempt.changes:
         _plan_unlocks(conn, harvest.settings(), poll, attempt.at)
-    if attempt.outcome in {"changed", "unchanged"} and poll.game_id is not None:
+    if attempt.outcome in {"changed", "unchanged"}:
         moving.notice(conn, poll.game_id, harvest.evidence_ids, at=attempt.at)
+
+
+def _settle(
+    conn: Connection, harvest: Harvest, look: _Look, attempt: Attempt, now: datetime
+) -> None:
+    """Write down what a look has spared other polls."""
+    settings = harvest.settings()
+
+    def after(spared: Poll, told: Attempt) -> dict[str, Any]:
+        return outcome.after(settings, spared, told, look.trouble, now=now)
+
+    pairs.settle(conn, look.poll, attempt, after, harvest.evidence_ids, now=now)
 
 
 def _why(attempt: Attempt) -> str:
@@ -338,3 +357,5 @@ def make_due(harvest: Harvest, selection: Selection, *, is_forced: bool) -> None
     """Count everything selected as due now (`fetch --all`, `fetch --force`)."""
     with harvest.engine.begin() as conn:
         polls.make_due(conn, selection, at=harvest.clock(), is_forced=is_forced)
+        if is_forced:
+            pairs.forget(conn, selection)

@@ -7,7 +7,7 @@ from typing import Any
 from harvester import watchlist
 from harvester.config import Settings
 from harvester.errors import ApiError, NotFound, PlayerUnreadable, Refused
-from harvester.schedule import Cron, Schedule, interval_seconds, next_due
+from harvester.schedule import Cron, interval_seconds, next_due
 from harvester.store.evidence import Attempt
 from harvester.store.polls import Poll, on_grid
 
@@ -79,21 +79,16 @@ def _due_at(settings: Settings, poll: Poll, trouble: ApiError | None, now: datet
 
 def _interval(settings: Settings, poll: Poll) -> int:
     """Tell the interval from the time this look was due to the next one: cron's may vary."""
-    schedule = _schedule(settings, poll)
+    schedule = watchlist.schedule_of(settings, poll)
     if not isinstance(schedule, Cron):
         return poll.interval_seconds
     just_before = poll.due_at - timedelta(seconds=1)
     return interval_seconds(schedule, just_before, settings.schedule.zone)
 
 
-def _schedule(settings: Settings, poll: Poll) -> Schedule:
-    games = {game.id: game for game in settings.watch.games}
-    return watchlist.job_schedule(settings, poll.job, games.get(poll.game_id or 0))
-
-
 def _scheduled(settings: Settings, poll: Poll, now: datetime) -> datetime:
     """Tell when a poll is due by its schedule alone: on its own grid, or when cron says."""
-    schedule = _schedule(settings, poll)
+    schedule = watchlist.schedule_of(settings, poll)
     if isinstance(schedule, Cron):
         return next_due(
             schedule, now, due_at=None, target=poll.target, timezone=settings.schedule.zone

@@ -224,6 +224,16 @@ def forget_answers(conn: Connection, poll: Poll) -> None:
     conn.execute(polls.update().where(others, polls.c.digests.is_not(None)).values(digests=None))
 
 
+def matching(
+    conn: Connection,
+    *conditions: ColumnElement[bool],
+    order: Collection[ColumnElement[Any]] = (polls.c.id,),
+) -> list[Poll]:
+    """List the polls that fulfil some conditions."""
+    query = select(polls).where(*conditions).order_by(*order)
+    return [of(row) for row in conn.execute(query).mappings()]
+
+
 def user_of(conn: Connection, asked_as: str) -> int | None:
     """Tell whom RA named when it was last asked for this name of the watchlist."""
     known = [polls.c.asked_as == asked_as, polls.c.user_id.is_not(None)]

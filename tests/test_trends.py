@@ -79,6 +79,7 @@ def test_every_trend_has_a_name_and_its_options() -> None:
         "mastery",
         "players",
         "unlocks",
+        "unlock-rate",
         "rarity",
         "progress",
     ]

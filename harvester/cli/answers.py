@@ -79,8 +79,8 @@ def trend(
 ) -> None:
     """Show how something changed over time.
 
-    A row tells how it stood at the end of a period (UTC); a value is empty where nothing
-    was known at that time. `harvester trend --list` tells what NAME can be.
+    A row tells how it stood at the end of a period (UTC), or how much happened in it; a value
+    is empty where nothing was known. `harvester trend --list` tells what NAME can be.
     """
     if is_list:
         show(_listed(), _LISTED, form)

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, TypeAlias
 from sqlalchemy import ColumnElement, Connection, Select, Table, or_, select
 
 from harvester.errors import ConfigError
-from harvester.store import schema, subjects
+from harvester.store import listed, rates, schema, subjects
 from harvester.store.entities import chunks
 from harvester.store.series import Period, Span, Stretch, periods, sample
 from harvester.store.subjects import Label, Labels
@@ -351,6 +351,15 @@ _ALL = (
         _ANY_ACHIEVEMENT,
         schema.HISTORIES["achievement_counters"].values,
         _columns(schema.achievement_counters, "achievement"),
+    ),
+    Trend(
+        "unlock-rate",
+        "how many unlocks fall into each period, by their own dates",
+        _ANY_ACHIEVEMENT,
+        _ANY_ACHIEVEMENT,
+        rates.VALUES,
+        rates.curves,
+        listed.missing,
     ),
     Trend(
         "rarity",

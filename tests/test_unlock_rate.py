@@ -195,6 +195,20 @@ def test_a_period_that_a_first_listing_has_not_come_back_to_is_not_told(
     )
 
 
+def test_the_second_a_first_listing_stands_at_may_go_on_at_its_next_page(
+    bench_of: BenchOf, sqlite_url: str, game: World
+) -> None:
+    bench = bench_of(WATCH, database=sqlite_url, api=f"{STILL}\ndaily_budget = 2")
+    for number, ulid in enumerate(crowd(game, 600)):
+        game.unlock(ulid, 11, at=NOW - number // 3 * timedelta(hours=1))
+    with pytest.raises(BudgetSpent):
+        fetch(bench, LISTS)
+
+    rows = ask(bench, 11, since=NOW - timedelta(hours=167), every="1h").rows
+
+    assert told(rows)[:3] == [UNKNOWN, UNKNOWN, (3, 3, True)]
+
+
 def test_lists_that_were_never_read_are_told_apart_from_lists_without_unlocks(
     bench: Bench, game: World
 ) -> None:
@@ -279,6 +293,27 @@ def test_counters_that_stand_still_prove_the_head_of_a_list_that_is_not_read_thr
     game.advance(hours=1)
     fetch(bench, Selection(jobs=["progress"]))
     assert set(told(ask(bench, 11, since=NOW + DAY / 2).rows)) == {UNKNOWN}
+
+
+def test_counters_of_a_demoted_achievement_prove_nothing(
+    bench_of: BenchOf, sqlite_url: str, game: World
+) -> None:
+    bench = bench_of(WATCH, database=sqlite_url, api=f"{STILL}\ndaily_budget = 2")
+    for number, ulid in enumerate(crowd(game, 600)):
+        game.unlock(ulid, 11, at=NOW - number * timedelta(minutes=10))
+    with pytest.raises(BudgetSpent):
+        fetch(bench, LISTS)
+    game.demote(11)
+    game.advance(hours=1)
+    game.unlock(game.add_user("Late"), 11)
+    game.advance(days=1)
+    fetch(bench, Selection(jobs=["progress"]))
+    assert set(told(ask(bench, 11, since=NOW).rows)) == {UNKNOWN}
+    bench.configure(WATCH, database=sqlite_url, api=STILL)
+    fetch(bench, is_forced=True)  # completes the first listing
+    fetch(bench, is_forced=True)  # sees what came to its head meanwhile
+
+    assert told(ask(bench, 11, since=NOW).rows) == [(2, 2, True), (0, 0, True)]
 
 
 # --- random worlds

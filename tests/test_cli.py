@@ -423,10 +423,10 @@ def test_a_rate_that_is_not_known_is_empty_and_says_why(
     assert header.endswith("achievement_id,achievement,unlocks,unlocks_hardcore,is_listed")
     assert lines
     assert all(line.endswith(",11,Deed,,,false") for line in lines)
-    assert told.err.splitlines() == [
+    assert told.err == (
         "achievements whose unlocks are not all known: "
-        "1 of 1 not read (unlocks are off, or the game is not watched)"
-    ]
+        "1 of 1 not read (unlocks are off, or the game is not watched)\n"
+    )
 
 
 @pytest.mark.usefixtures("remembering")

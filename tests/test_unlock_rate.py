@@ -258,20 +258,30 @@ def test_where_no_lists_are_read_nothing_is_told_though_a_players_unlocks_are_kn
     )
 
 
-def test_nothing_is_told_of_periods_that_began_after_the_last_look(
+def test_nothing_is_told_of_periods_that_were_not_over_at_the_last_look(
     bench: Bench, game: World
 ) -> None:
     game.unlock(game.add_user("Ann"), 11, at=NOW - timedelta(hours=1))
     fetch(bench)
     game.advance(days=2)
-    game.unlock(game.add_user("Bob"), 11, at=NOW + DAY)
+    game.unlock(game.add_user("Bob"), 11, at=NOW + timedelta(hours=1))
 
-    answer = ask(bench, 11, since=NOW - DAY / 2)
+    answer = ask(bench, 11, since=NOW - DAY)
 
-    assert told(answer.rows) == [(1, 1, True), UNKNOWN, UNKNOWN]
+    assert told(answer.rows) == [(0, 0, True), UNKNOWN, UNKNOWN, UNKNOWN]
     assert answer.missing == (
         "achievements whose unlocks are not all known: 1 of 1 not looked at since 2026-03-01 12:00"
     )
+
+
+def test_the_last_period_tells_what_came_until_the_last_look(bench: Bench, game: World) -> None:
+    game.unlock(game.add_user("Ann"), 11, at=NOW - timedelta(hours=1))
+    fetch(bench)
+    game.advance(minutes=20)
+
+    answer = ask(bench, 11, since=NOW - DAY / 2)
+
+    assert (told(answer.rows), answer.missing) == ([(1, 1, True)], None)
 
 
 def test_counters_that_stand_still_prove_the_head_of_a_list_that_is_not_read_through(

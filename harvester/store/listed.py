@@ -45,9 +45,10 @@ class Extent:
         """Whether nothing is known at all."""
         return self.since >= self.until
 
-    def has(self, span: Span) -> bool:
-        """Whether a period is known from its beginning on, as far as time had come then."""
-        return self.since <= span.since < self.until
+    def has(self, span: Span, *, is_last: bool) -> bool:
+        """Whether all of a period is known; of the last one asked for, what came so far."""
+        is_seen = span.since < self.until if is_last else span.until <= self.until
+        return self.since <= span.since and is_seen
 
 
 UNREAD = Extent(NEVER, ALWAYS, "none")

@@ -39,7 +39,7 @@ def curves(
     known, counts = extents(conn, own), _counts(conn, own, spans)
     for achievement, label in own.items():
         extent = known.get(achievement, UNREAD)
-        listed = (extent.has(span) for span in spans)
+        listed = (extent.has(span, is_last=span is spans[-1]) for span in spans)
         told = [
             _told(counts, achievement, place, is_listed=one) for place, one in enumerate(listed)
         ]

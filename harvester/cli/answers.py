@@ -3,7 +3,7 @@
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Any, Final, Literal, TypedDict, TypeVar, Unpack
+from typing import Final, Literal, TypedDict, TypeVar, Unpack
 
 import click
 
@@ -79,18 +79,18 @@ def trend(
 ) -> None:
     """Show how something changed over time.
 
-    A row tells how it stood at the end of a period (UTC); a value is empty where nothing
-    was known at that time. `harvester trend --list` tells what NAME can be.
+    A row tells how it stood at the end of a period (UTC), or how much happened in it; a value
+    is empty where nothing was known. `harvester trend --list` tells what NAME can be.
     """
     if is_list:
         show(_listed(), _LISTED, form)
         return
     if name is None:
         raise click.UsageError("say which one; `harvester trend --list` tells what there is.")
-    rows = _answered(chosen, name, **asked)
+    rows, missing = _answered(chosen, name, **asked)
     show(rows, list(rows[0]) if rows else ["time"], form)
-    if not rows:
-        note("nothing is known about that")
+    if missing or not rows:
+        note(missing or "nothing is known about that")
 
 
 def _listed() -> list[dict[str, object]]:
@@ -111,7 +111,7 @@ def _options(one: trends.Trend) -> str:
     return f"needs {needed}" + (f", takes {more}" if more else "")
 
 
-def _answered(chosen: Globals, name: str, **asked: Unpack[_Asked]) -> list[dict[str, Any]]:
+def _answered(chosen: Globals, name: str, **asked: Unpack[_Asked]) -> trends.Answer:
     now = clock.now()
     every = _read("--every", asked["every"], series.parse_every)
     since, until = (

@@ -256,15 +256,15 @@ def _json(value: object) -> str | None:
 
 
 def _beat(conn: Connection, harvest: Harvest, at: datetime) -> None:
-    runs.beat(
-        conn,
-        harvest.run,
-        at=at,
+    pulse = runs.Pulse(
         requests=harvest.meter.requests,
-        requests_that_day=harvest.meter.requests_that_day,
+        requests_on=harvest.meter.day,
+        requests_that_day=harvest.meter.counted_that_day,
         pace_factor=harvest.pacer.factor,
+        quiet_since_at=harvest.pacer.quiet_since_at,
         not_before_at=harvest.client.not_before,
     )
+    runs.beat(conn, harvest.run, pulse, at=at)
 
 
 def beat(harvest: Harvest) -> None:
@@ -284,6 +284,7 @@ def pause(harvest: Harvest, seconds: float) -> None:
 def end(harvest: Harvest) -> None:
     """Account for what was asked last, and end the run in good order."""
     at = harvest.clock()
+    harvest.meter.settle()
     with harvest.engine.begin() as conn:
         _beat(conn, harvest, at)
         runs.end(conn, harvest.run, at=at)

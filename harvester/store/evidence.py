@@ -113,6 +113,7 @@ def _begin(conn: Connection, poll: Poll, attempt: Attempt) -> None:
             rows_closed=attempt.changes.closed,
             error=attempt.error,
             payload=_text(attempt.payload),
+            interval_seconds=poll.interval_seconds,
         )
     )
 

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, func, or_, select
 
-from harvester.schedule import Every
+from harvester.schedule import Every, every_of, stretched_due
 from harvester.schedule import next_due as slot_after
 from harvester.store import schema
 
@@ -174,15 +174,26 @@ def _rescheduled(row: Poll, wanted: Wanted, at: datetime) -> dict[str, Any]:
     return {**taken, "due_at": min(row.due_at, max(soonest, at))}
 
 
-def on_grid(poll: Poll, at: datetime) -> datetime:
-    """Tell the first due time after `at` of a poll that is asked at a fixed interval.
+def on_grid(poll: Poll, at: datetime, *, is_longer: bool = False) -> datetime:
+    """Tell the next due time after `at` of a poll that is asked at intervals.
 
     The grid belongs to the target: it begins when the target was first watched, less the
-    target's own share of the interval, and nothing that is asked by hand shifts it.
+    target's own share of the interval, and nothing that is asked by hand shifts it. Adaptive
+    polls skip slots of it; `is_longer` says that the interval in force has just been doubled.
     """
-    every, target = Every(poll.interval_seconds), f"{poll.job} {poll.target}"
+    every, target = (
+        every_of(poll.schedule) or Every(poll.interval_seconds),
+        f"{poll.job} {poll.target}",
+    )
     first = slot_after(every, poll.watched_from, due_at=None, target=target, timezone=UTC)
-    return slot_after(every, at, due_at=first, target=target, timezone=UTC)
+    return stretched_due(
+        every,
+        at,
+        interval=poll.interval_seconds,
+        slot=first,
+        target=target,
+        is_longer=is_longer,
+    )
 
 
 def pull_back(conn: Connection, *, at: datetime) -> None:

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import InternalError, OperationalError
 
 from harvester import outcome, watchlist
+from harvester.admission import Admission, Waiting, is_urgent
 from harvester.api.client import Client
 from harvester.api.pace import Pacer
 from harvester.clock import Clock
@@ -24,7 +25,7 @@ from harvester.errors import ApiError, GaveUp, HarvesterError, Invalid, Refused,
 from harvester.meter import Meter
 from harvester.question import ask_of
 from harvester.stop import Stop
-from harvester.store import absence, evidence, history, known, polls, runs, schema, users
+from harvester.store import absence, demand, evidence, history, known, polls, runs, schema, users
 from harvester.store.evidence import Attempt
 from harvester.store.polls import Poll, Selection
 from harvester.store.rows import Changes
@@ -59,6 +60,7 @@ class Harvest:
     run: int
     settings: Callable[[], Settings]
     tell: Callable[[Told], None] = lambda _told: None
+    admission: Admission = field(default_factory=Admission)
 
 
 def plan(harvest: Harvest) -> None:
@@ -112,8 +114,21 @@ def _ask_in_spite_of_bugs(
 
 
 def _next(harvest: Harvest, selection: Selection) -> Poll | None:
+    """Choose the most urgent of what is due, but for what has to wait for budget."""
+    at = harvest.clock()
     with harvest.engine.connect() as conn:
-        return polls.next_due(conn, selection, at=harvest.clock())
+        poll = polls.next_due(conn, selection, at=at)
+        if poll is None or is_urgent(poll):
+            return poll
+        room = harvest.admission.room(conn, harvest.meter, at=at)
+        fits = demand.fitting(room)
+        return polls.next_due(conn, selection, at=at, only=fits) if fits else poll
+
+
+def waiting(harvest: Harvest, selection: Selection) -> list[Waiting]:
+    """Tell what this round leaves due because what is more urgent will need the budget."""
+    with harvest.engine.connect() as conn:
+        return harvest.admission.waiting(conn, harvest.meter, selection, at=harvest.clock())
 
 
 def _give_up_where_asked_to_wait(harvest: Harvest) -> None:
@@ -347,6 +362,10 @@ def _plan_unlocks(conn: Connection, settings: Settings, poll: Poll, at: datetime
 
 
 def make_due(harvest: Harvest, selection: Selection, *, is_forced: bool) -> None:
-    """Count everything selected as due now (`fetch --all`, `fetch --force`)."""
+    """Count everything selected as due now (`fetch --all`, `fetch --force`).
+
+    What is asked for by hand may use all that is left of the budget.
+    """
+    harvest.admission.is_by_hand = True
     with harvest.engine.begin() as conn:
         polls.make_due(conn, selection, at=harvest.clock(), is_forced=is_forced)

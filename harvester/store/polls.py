@@ -229,9 +229,15 @@ def chosen(conn: Connection, selection: Selection) -> list[Poll]:
     return [_poll(row) for row in conn.execute(order).mappings()]
 
 
-def next_due(conn: Connection, selection: Selection, *, at: datetime) -> Poll | None:
-    """Find the poll to ask now: by priority, then the most overdue."""
-    query = select(polls).where(*selection.conditions(), polls.c.due_at <= at)
+def next_due(
+    conn: Connection,
+    selection: Selection,
+    *,
+    at: datetime,
+    only: Iterable[ColumnElement[bool]] = (),
+) -> Poll | None:
+    """Find the poll to ask now: by priority, then the most overdue; `only` of some."""
+    query = select(polls).where(*selection.conditions(), polls.c.due_at <= at, *only)
     order = query.order_by(polls.c.priority, polls.c.due_at, polls.c.id).limit(1)
     row = conn.execute(order).mappings().first()
     return None if row is None else _poll(row)

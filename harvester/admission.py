@@ -17,7 +17,7 @@ from harvester.config import Settings
 from harvester.meter import Meter
 from harvester.store import demand, runs
 from harvester.store.demand import Planned, Room, list_requests
-from harvester.store.polls import BACKFILL, MOVED, ROUTINE, SWEEP, Poll, Selection
+from harvester.store.polls import BACKFILL, MOVED, ROUTINE, SWEEP, Selection
 
 ENDLESS: Final = Room()
 EVERYTHING: Final = Selection()
@@ -116,11 +116,6 @@ def _waiting(
 ) -> list[Waiting]:
     counts = demand.waiting(conn, selection, short, at=at)
     return [Waiting(priority, counts[priority], why, midnight(at)) for priority in sorted(counts)]
-
-
-def is_urgent(poll: Poll) -> bool:
-    """Whether a poll is asked as long as the day's budget leaves a single request."""
-    return poll.priority <= MOVED
 
 
 def midnight(at: datetime) -> datetime:

@@ -10,7 +10,7 @@ from harvester.config import Settings
 from harvester.errors import ApiError, NotFound, PlayerUnreadable, Refused
 from harvester.schedule import Cron, Schedule, adapted, every_of, interval_seconds, next_due
 from harvester.store.evidence import Attempt
-from harvester.store.polls import Poll, on_grid
+from harvester.store.polls import SWEEP, Poll, is_on_change, on_grid
 
 FIRST_PAUSE = timedelta(minutes=5)
 LONGEST_PAUSE = timedelta(days=1)
@@ -89,13 +89,16 @@ def _interval(settings: Settings, poll: Poll, attempt: Attempt) -> int:
     """Tell the interval from the time this look was due to the next one: cron's may vary.
 
     An adaptive one doubles with an unchanged look that came late enough to mean something,
-    is short again after a change, and stays as it is through failures.
+    is short again after a change, and stays as it is through failures. Of lists that are read
+    on change, sweeps alone count: that a list grew says nothing about what was taken back.
     """
     schedule = _schedule(settings, poll)
     if isinstance(schedule, Cron):
         just_before = poll.due_at - timedelta(seconds=1)
         return interval_seconds(schedule, just_before, settings.schedule.zone)
     every, is_changed = every_of(poll.schedule), attempt.outcome == "changed"
+    if is_on_change(poll) and poll.priority != SWEEP:
+        return poll.interval_seconds
     if every is None or not (is_changed or _is_telling(poll, attempt)):
         return poll.interval_seconds
     return adapted(every, poll.interval_seconds, is_changed=is_changed)
@@ -105,6 +108,8 @@ def _is_telling(poll: Poll, attempt: Attempt) -> bool:
     """Whether an unchanged look came at least half an interval after the one before."""
     if attempt.outcome != "unchanged" or poll.last_attempt_at is None:
         return False
+    if is_on_change(poll):
+        return True
     waited = (attempt.at - poll.last_attempt_at).total_seconds()
     return waited >= poll.interval_seconds // 2
 

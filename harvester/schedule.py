@@ -138,7 +138,7 @@ def next_due(
         return next(_firings(schedule, at, timezone))
     interval = timedelta(seconds=schedule.seconds)
     if due_at is None:
-        return at + interval - _share(target, schedule.seconds)
+        return at + interval - share(target, schedule.seconds // 2)
     return at + interval - (at - due_at) % interval
 
 
@@ -159,14 +159,15 @@ def stretched_due(
     interval that has just become longer is shortened once by the target's share of it, so that
     targets that were added together part also in what they skip.
     """
-    share = _share(target, interval) if is_longer else timedelta()
-    reach = max(timedelta(seconds=interval) - share, timedelta(seconds=every.seconds))
+    own = share(target, interval // 2) if is_longer else timedelta()
+    reach = max(timedelta(seconds=interval) - own, timedelta(seconds=every.seconds))
     return at + reach - (at + reach - slot) % timedelta(seconds=every.seconds)
 
 
-def _share(target: str, seconds: int) -> timedelta:
+def share(target: str, seconds: int) -> timedelta:
+    """Tell the share of so many seconds that belongs to a target: always the same one."""
     number = int.from_bytes(blake2b(target.encode(), digest_size=8).digest(), "big")
-    return timedelta(seconds=number % (seconds // 2 + 1))
+    return timedelta(seconds=number % (seconds + 1))
 
 
 def _whole_seconds(text: str) -> int:

@@ -11,11 +11,12 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Connection, and_, func, not_, or_, select
 
 from harvester.store import schema
-from harvester.store.polls import BACKFILL, ROUTINE, SWEEP, Selection
+from harvester.store.polls import BACKFILL, MOVED, ROUTINE, SWEEP, Selection
 
 NEW_ROWS_A_PAGE = 499  # one row of a full page overlaps with the page before
 
 polls, fetches, counters = schema.polls, schema.fetches, schema.achievement_counters
+URGENT = (polls.c.priority <= MOVED,)  # asked as long as a single request is left
 
 
 @dataclass(frozen=True)

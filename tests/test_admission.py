@@ -215,19 +215,19 @@ def listed(world: World) -> int:
 def test_backfill_leaves_what_the_rest_of_the_day_will_need(
     bench_of: BenchOf, sqlite_url: str, game: World
 ) -> None:
-    bench = bench_of(ONE_GAME, jobs=SLOW, database=sqlite_url, api=f"{STILL}\ndaily_budget = 12")
-    fetch(bench)  # four for the game, two more of tickets and progress each to come
+    bench = bench_of(ONE_GAME, jobs=SLOW, database=sqlite_url, api=f"{STILL}\ndaily_budget = 14")
+    fetch(bench)  # four for the game; two looks at tickets and progress each are to come
     assert 0 < listed(game) < 10
     for _ in range(12):
         game.advance(hours=1)
         fetch(bench)
-    assert Counter(one.at.date() for one in game.asked)[NOW.date()] <= 12
+    assert Counter(one.at.date() for one in game.asked)[NOW.date()] <= 14
     assert {row["failures"] for row in rows(bench, schema.polls)} == {0}
     for _ in range(12):
         game.advance(hours=6)
         fetch(bench)
     assert listed(game) == 10
-    assert max(Counter(one.at.date() for one in game.asked).values()) <= 12
+    assert max(Counter(one.at.date() for one in game.asked).values()) <= 14
 
 
 def test_a_round_in_which_the_rest_waits_ends_in_good_order(

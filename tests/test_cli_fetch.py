@@ -187,6 +187,16 @@ def test_a_spent_budget_is_no_failure(shell: Shell, bench: Bench) -> None:
     assert told.err.startswith("harvester: the daily budget of 3 requests is spent")
 
 
+def test_what_waits_for_budget_is_told_in_one_line(shell: Shell, bench: Bench) -> None:
+    bench.configure(WATCH, database="sqlite:///harvester.db", api="daily_budget = 12")
+    told = shell("fetch", "--format", "json")
+    assert (told.code, "unlocks" in told.out) == (0, False)
+    assert told.err.startswith("harvester: backfill waits for the next UTC day; ")
+    assert told.err.count("\n") == 1
+    again = shell("fetch")
+    assert (again.code, again.err) == (0, told.err)
+
+
 def remember(shell: Shell, **run: object) -> None:
     """Let the run before have left something."""
     with closing(sqlite3.connect("harvester.db")) as conn:

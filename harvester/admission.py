@@ -36,12 +36,15 @@ class Need:
 
 @dataclass(frozen=True)
 class Waiting:
-    """Polls of one priority (see `NAMES`) that are due and wait for budget: why, until when."""
+    """Polls of one priority (see `NAMES`) that are due and wait for budget: why, until when.
+
+    `until_at` is None where the budget of a whole day does not leave enough either.
+    """
 
     priority: int
     polls: int
     why: str
-    until_at: datetime
+    until_at: datetime | None
 
 
 class Admission:
@@ -70,7 +73,8 @@ class Admission:
         short = self.room(conn, meter, at=at)
         if short.is_endless or self._need is None:
             return []
-        return _waiting(conn, selection, short, _why(meter.budget, meter.left or 0, self._need), at)
+        why = _why(meter.budget, meter.left or 0, self._need)
+        return _waiting(conn, selection, meter.budget, short, why, at)
 
     def _holds(self, at: datetime) -> bool:
         made_at = self._made_at or at
@@ -108,14 +112,23 @@ def waiting(
     if not budget:
         return []
     left, forecast = max(0, budget - runs.asked_on(conn, at.date())), need(conn, at=at)
-    return _waiting(conn, selection, room(left, forecast), _why(budget, left, forecast), at)
+    why = _why(budget, left, forecast)
+    return _waiting(conn, selection, budget, room(left, forecast), why, at)
 
 
 def _waiting(
-    conn: Connection, selection: Selection, short: Room, why: str, at: datetime
+    conn: Connection, selection: Selection, budget: int, short: Room, why: str, at: datetime
 ) -> list[Waiting]:
     counts = demand.waiting(conn, selection, short, at=at)
-    return [Waiting(priority, counts[priority], why, midnight(at)) for priority in sorted(counts)]
+    if not counts:
+        return []
+    until_at = midnight(at)
+    tomorrow = room(budget, need(conn, at=until_at))
+    never = demand.waiting(conn, selection, tomorrow, at=at)
+    return [
+        Waiting(one, counts[one], why, None if never.get(one) == counts[one] else until_at)
+        for one in sorted(counts)
+    ]
 
 
 def midnight(at: datetime) -> datetime:
@@ -125,12 +138,16 @@ def midnight(at: datetime) -> datetime:
 
 def told(waits: Iterable[Waiting]) -> str:
     """Say in one line, without figures that change, what waits; "" where nothing does."""
-    names = [NAMES[one.priority] for one in waits]
+    some = list(waits)
+    names = [NAMES[one.priority] for one in some]
     if not names:
         return ""
+    waits_for = f"{' and '.join(names)} wait{'s' if names == ['backfill'] else ''} for"
+    if any(one.until_at is None for one in some):
+        return f"{waits_for} a higher api.daily_budget: what is more urgent leaves too little of it"
     return (
-        f"{' and '.join(names)} wait{'s' if names == ['backfill'] else ''} for the next UTC day; "
-        "what is left of the daily budget is kept for what is more urgent (see api.daily_budget)"
+        f"{waits_for} the next UTC day; what is left of the daily budget is kept for what is "
+        "more urgent (see api.daily_budget)"
     )
 
 

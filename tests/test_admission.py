@@ -174,6 +174,29 @@ def test_what_waits_is_told_with_the_reason_and_the_time(conn: Connection, bench
     ] == [(SWEEP, 2), (BACKFILL, 3)]
 
 
+@pytest.mark.parametrize(("budget", "until"), [(55, None), (56, UNTIL)])
+def test_what_a_whole_day_does_not_leave_enough_for_waits_without_end(
+    conn: Connection, bench: Bench, budget: int, until: datetime | None
+) -> None:
+    counted(conn, 11, 3000)
+    planned(conn, routine("progress", 1), list_of(11))
+    conn.execute(
+        schema.runs.insert().values(
+            id=1,
+            command="fetch",
+            version="0",
+            pid=1,
+            host="here",
+            started_at=NOW,
+            beat_at=NOW,
+            requests_on=NOW.date(),
+            requests_that_day=30,
+        )
+    )
+    (waits,) = admission.waiting(conn, limited(bench, budget).settings, at=NOW)
+    assert waits.until_at == until  # 24 looks a day of two requests, and a list of eight
+
+
 def limited(bench: Bench, budget: int) -> Bench:
     """Limit the requests of a day."""
     url = bench.settings.database.url
@@ -191,6 +214,7 @@ def test_what_waits_is_put_in_one_line() -> None:
     assert told([]) == ""
     assert told(waits).startswith("sweeps and backfill wait for the next UTC day; ")
     assert told(waits[1:]).startswith("backfill waits for the next UTC day; ")
+    assert told([Waiting(SWEEP, 1, "", None)]).startswith("sweeps wait for a higher api.daily_bud")
 
 
 # --- seen from outside
@@ -233,7 +257,7 @@ def test_backfill_leaves_what_the_rest_of_the_day_will_need(
 def test_a_round_in_which_the_rest_waits_ends_in_good_order(
     bench_of: BenchOf, sqlite_url: str, game: World
 ) -> None:
-    bench = bench_of(ONE_GAME, jobs=SLOW, database=sqlite_url, api=f"{STILL}\ndaily_budget = 9")
+    bench = bench_of(ONE_GAME, jobs=SLOW, database=sqlite_url, api=f"{STILL}\ndaily_budget = 14")
     fetch(bench)
     before = len(game.asked)
     with bench.harvest() as made:

@@ -238,7 +238,7 @@ def test_what_waits_for_budget_is_said_once_and_looked_at_with_every_beat(
         bench.world.advance(hours=11, minutes=30)
         assert daemon._round(made, watch, pause) == Pause()
     assert asked(bench, "API_GetAchievementUnlocks") == 1
-    assert caplog.text.count("backfill waits for the next UTC day") == 1
+    assert caplog.text.count("backfill waits for a higher api.daily_budget") == 1
 
 
 def test_a_refusal_leaves_the_round(bench: Bench) -> None:

@@ -260,6 +260,38 @@ def test_sweeps_of_lists_that_are_read_on_change_stretch(
     assert len(listed) <= 9
 
 
+def test_that_a_list_grows_neither_stretches_nor_shortens_its_sweep(
+    bench_of: BenchOf, sqlite_url: str, ann: str, world: World
+) -> None:
+    jobs = '[jobs.unlocks]\nsweep = "1d"\nat_most = "4d"\nadaptive = true'
+    bench = adapting(bench_of, sqlite_url, jobs)
+    for _ in range(12):
+        fetch(bench)
+        world.advance(days=1)
+    swept_at = poll(bench, "unlocks", "achievement 11")["listed_at"]
+    world.unlock(world.add_user("Bob"), 11)
+    bench.world.now = poll(bench, "progress", "game 1, player Ann")["due_at"]
+    assert outcomes(fetch(bench, Selection(jobs=["progress", "unlocks"])))
+    found = poll(bench, "unlocks", "achievement 11")
+    assert found["interval_seconds"] == 4 * 86_400
+    assert found["due_at"] <= max(found["listed_at"], swept_at) + timedelta(days=4)
+
+
+def test_sweeps_that_no_longer_adapt_are_due_at_once(
+    bench_of: BenchOf, sqlite_url: str, ann: str, world: World
+) -> None:
+    jobs = '[jobs.unlocks]\nsweep = "1d"\nat_most = "30d"\nadaptive = true'
+    bench = adapting(bench_of, sqlite_url, jobs)
+    for _ in range(12):
+        fetch(bench)
+        world.advance(days=1)
+    swept_at = poll(bench, "unlocks", "achievement 11")["listed_at"]
+    assert world.now - swept_at > timedelta(days=1)
+    bench.configure(AND_ANN, jobs='[jobs.unlocks]\nsweep = "1d"', api=STILL, database=sqlite_url)
+    fetch(bench)
+    assert poll(bench, "unlocks", "achievement 11")["listed_at"] == world.now
+
+
 def test_evidence_and_plan_agree_on_what_is_too_late(
     bench_of: BenchOf, sqlite_url: str, ann: str, world: World
 ) -> None:

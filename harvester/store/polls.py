@@ -172,7 +172,8 @@ def _rescheduled(row: Poll, wanted: Wanted, at: datetime) -> dict[str, Any]:
     taken = {"schedule": wanted.schedule, "interval_seconds": wanted.interval_seconds}
     if row.schedule.endswith(RECENT) and not wanted.schedule.endswith(RECENT):
         return {**taken, **_unlisted(at)}
-    soonest = (row.last_attempt_at or at) + timedelta(seconds=wanted.interval_seconds)
+    looked_at = (row.listed_at if is_on_change(row) else None) or row.last_attempt_at or at
+    soonest = looked_at + timedelta(seconds=wanted.interval_seconds)
     return {**taken, "due_at": min(row.due_at, max(soonest, at))}
 
 

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import InternalError, OperationalError
 
 from harvester import outcome, step, watchlist
+from harvester.admission import Admission, Waiting
 from harvester.api.client import Client
 from harvester.api.pace import Pacer
 from harvester.asker import Asker
@@ -25,7 +26,18 @@ from harvester.errors import ApiError, GaveUp, HarvesterError, Invalid, Refused,
 from harvester.meter import Meter
 from harvester.question import ask_of
 from harvester.stop import Stop
-from harvester.store import absence, evidence, history, known, moving, pairs, polls, runs, schema
+from harvester.store import (
+    absence,
+    demand,
+    evidence,
+    history,
+    known,
+    moving,
+    pairs,
+    polls,
+    runs,
+    schema,
+)
 from harvester.store.evidence import Attempt
 from harvester.store.polls import Poll, Selection
 from harvester.store.rows import Changes
@@ -68,6 +80,7 @@ class Harvest:
     settings: Callable[[], Settings]
     evidence_ids: Iterator[int]
     tell: Callable[[Told], None] = lambda _told: None
+    admission: Admission = field(default_factory=Admission)
 
 
 def plan(harvest: Harvest) -> None:
@@ -122,10 +135,29 @@ def _ask_in_spite_of_bugs(
 
 
 def _next(harvest: Harvest, selection: Selection) -> Poll | None:
+    """Choose what to ask now, or what may spare us the asking."""
     at = harvest.clock()
     with harvest.engine.connect() as conn:
-        poll = polls.next_due(conn, selection, at=at)
+        poll = _most_urgent(conn, harvest, selection, at)
         return pairs.first(conn, poll, selection, at=at) if poll else None
+
+
+def _most_urgent(
+    conn: Connection, harvest: Harvest, selection: Selection, at: datetime
+) -> Poll | None:
+    """Choose the most urgent of what is due, but for what has to wait for budget."""
+    if harvest.meter.left is None:
+        return polls.next_due(conn, selection, at=at)
+    if urgent := polls.next_due(conn, selection, at=at, only=demand.URGENT):
+        return urgent
+    room = harvest.admission.room(conn, harvest.meter, at=at)
+    return polls.next_due(conn, selection, at=at, only=demand.fitting(room))
+
+
+def waiting(harvest: Harvest, selection: Selection) -> list[Waiting]:
+    """Tell what this round leaves due because what is more urgent will need the budget."""
+    with harvest.engine.connect() as conn:
+        return harvest.admission.waiting(conn, harvest.meter, selection, at=harvest.clock())
 
 
 def _give_up_where_asked_to_wait(harvest: Harvest) -> None:
@@ -226,15 +258,15 @@ def _commit(
 
 
 def _beat(conn: Connection, harvest: Harvest, at: datetime) -> None:
-    runs.beat(
-        conn,
-        harvest.run,
-        at=at,
+    pulse = runs.Pulse(
         requests=harvest.meter.requests,
-        requests_that_day=harvest.meter.requests_that_day,
+        requests_on=harvest.meter.day,
+        requests_that_day=harvest.meter.counted_that_day,
         pace_factor=harvest.pacer.factor,
+        quiet_since_at=harvest.pacer.quiet_since_at,
         not_before_at=harvest.client.not_before,
     )
+    runs.beat(conn, harvest.run, pulse, at=at)
 
 
 def beat(harvest: Harvest) -> None:
@@ -254,6 +286,7 @@ def pause(harvest: Harvest, seconds: float) -> None:
 def end(harvest: Harvest) -> None:
     """Account for what was asked last, and end the run in good order."""
     at = harvest.clock()
+    harvest.meter.settle()
     with harvest.engine.begin() as conn:
         _beat(conn, harvest, at)
         runs.end(conn, harvest.run, at=at)
@@ -279,7 +312,9 @@ def _finish(harvest: Harvest, look: _Look, get: Asker) -> Attempt:
         after = outcome.after(settings, poll, attempt, trouble, now=now)
         after |= _account_closed(conn, poll, attempt, get) | _waiting(harvest, after, trouble)
         if poll.job == "unlocks" and trouble is None:
-            after |= polls.rests(poll, now)
+            promised = replace(poll, interval_seconds=after["interval_seconds"])
+            is_longer = promised.interval_seconds > poll.interval_seconds
+            after |= polls.rests(promised, now, is_longer=is_longer)
         poll = polls.change(conn, poll, **after)
         _mark(conn, look.poll, trouble, attempt.at)
         if poll.job == "progress":
@@ -354,7 +389,11 @@ def _plan_unlocks(conn: Connection, settings: Settings, poll: Poll, at: datetime
 
 
 def make_due(harvest: Harvest, selection: Selection, *, is_forced: bool) -> None:
-    """Count everything selected as due now (`fetch --all`, `fetch --force`)."""
+    """Count everything selected as due now (`fetch --all`, `fetch --force`).
+
+    What is asked for by hand may use all that is left of the budget.
+    """
+    harvest.admission.is_by_hand = True
     with harvest.engine.begin() as conn:
         polls.make_due(conn, selection, at=harvest.clock(), is_forced=is_forced)
         if is_forced:

@@ -134,13 +134,22 @@ def unlock_mode(settings: Settings, game: WatchedGame) -> str:
 
 def job_schedule(settings: Settings, job: str, game: WatchedGame | None = None) -> Schedule:
     """Tell the schedule of a job; a game may have its own."""
-    general: Schedule = getattr(settings.jobs, job.replace("-", "_")).every
-    return game.every.get(job, general) if game else general
+    general: Schedule = settings.jobs.of(job).every
+    chosen = game.every.get(job, general) if game else general
+    return _adaptive(settings, job, chosen) if isinstance(chosen, Every) else chosen
 
 
 def sweep(settings: Settings) -> Every:
     """Tell how often a list that is read on change is read completely all the same."""
-    return Every(int(settings.jobs.unlocks.sweep.total_seconds()))
+    every = Every(int(settings.jobs.unlocks.sweep.total_seconds()))
+    return _adaptive(settings, "unlocks", every)
+
+
+def _adaptive(settings: Settings, job: str, every: Every) -> Every:
+    """Let an interval stretch where the job is to adapt; a default may be too short for it."""
+    chosen = settings.jobs.of(job)
+    longest = max(int(chosen.at_most.total_seconds()), every.seconds)
+    return Every(every.seconds, longest) if chosen.adaptive else every
 
 
 def _timing(settings: Settings, schedule: Schedule, at: datetime) -> tuple[str, int]:

@@ -437,10 +437,10 @@ def test_what_was_read_before_the_budget_was_spent_is_kept(
     spread(game, ulids)
     bench = bench_of(WATCH, database=sqlite_url, api=f"{STILL}\ndaily_budget = 5")
     with pytest.raises(BudgetSpent):
-        fetch(bench)
+        fetch(bench, is_all=True)
     assert len(holders(bench)) == 500
     game.advance(days=1)
-    fetch(bench, LISTS)
+    fetch(bench, LISTS, is_all=True)
     assert holders(bench) == set(ulids)
     assert poll(bench, "unlocks", "achievement 11")["cursor"] is None
 
@@ -451,11 +451,11 @@ def test_rows_name_the_look_that_came_of_a_list_taken_up_again(
     spread(game, crowd(game, 600))
     bench = bench_of(WATCH, database=sqlite_url, api=f"{STILL}\ndaily_budget = 5")
     with pytest.raises(BudgetSpent):
-        fetch(bench)
+        fetch(bench, is_all=True)
     spent = rows(bench, schema.unlocks)
     game.advance(days=1)
     game.fail("502-html", only=ASKED)
-    assert outcomes(fetch(bench, LISTS))[LIST] == "unavailable"
+    assert outcomes(fetch(bench, LISTS, is_all=True))[LIST] == "unavailable"
     assert len(rows(bench, schema.unlocks)) == len(spent) == 500
     looks = {row["id"]: row["outcome"] for row in rows(bench, schema.fetches)}
     assert {looks[row["fetch_id"]] for row in rows(bench, schema.unlocks)} == {"unavailable"}
@@ -486,10 +486,10 @@ def test_a_look_taken_up_again_is_changed_by_what_it_wrote_before(
     spread(game, crowd(game, 500))
     bench = bench_of(WATCH, database=sqlite_url, api=f"{STILL}\ndaily_budget = 5")
     with pytest.raises(BudgetSpent):
-        fetch(bench)
+        fetch(bench, is_all=True)
     assert len(rows(bench, schema.unlocks)) == 500
     game.advance(days=1)
-    assert outcomes(fetch(bench, LISTS))[LIST] == "changed"
+    assert outcomes(fetch(bench, LISTS, is_all=True))[LIST] == "changed"
     looks = {row["id"]: row["job"] for row in rows(bench, schema.fetches)}
     assert {looks[row["fetch_id"]] for row in rows(bench, schema.unlocks)} == {"unlocks"}
 

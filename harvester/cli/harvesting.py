@@ -11,7 +11,7 @@ from typing import Final
 import click
 from sqlalchemy import Connection
 
-from harvester import app, clock, daemon, display, harvest
+from harvester import admission, app, clock, daemon, display, harvest
 from harvester.cli.options import (
     Globals,
     Lasting,
@@ -75,7 +75,10 @@ def fetch(
             is_over = _ask(made, selection, tally)
         finally:
             _summarise(tally, form)
-        if is_over and not tally.polls and form == "table":
+        waits = admission.told(harvest.waiting(made, selection)) if is_over else ""
+        if waits:
+            note(f"harvester: {waits}")
+        elif is_over and not tally.polls and form == "table":
             _say_when_due(made, selection)
     _say_what_failed(tally)
     context.exit(SOME_FAILED if tally.failed else 0)

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, case, func, or_, select
 
-from harvester.schedule import Every, share
+from harvester.schedule import Every, every_of, share, stretched_due
 from harvester.schedule import next_due as slot_after
 from harvester.store import schema
 
@@ -172,7 +172,8 @@ def _rescheduled(row: Poll, wanted: Wanted, at: datetime) -> dict[str, Any]:
     taken = {"schedule": wanted.schedule, "interval_seconds": wanted.interval_seconds}
     if row.schedule.endswith(RECENT) and not wanted.schedule.endswith(RECENT):
         return {**taken, **_unlisted(at)}
-    soonest = (row.last_attempt_at or at) + timedelta(seconds=wanted.interval_seconds)
+    looked_at = (row.listed_at if is_on_change(row) else None) or row.last_attempt_at or at
+    soonest = looked_at + timedelta(seconds=wanted.interval_seconds)
     return {**taken, "due_at": min(row.due_at, max(soonest, at))}
 
 
@@ -182,19 +183,22 @@ def _unlisted(at: datetime) -> dict[str, Any]:
     return {**blank, "listed_from_at": at, "due_at": at, "priority": BACKFILL}
 
 
-def on_grid(poll: Poll, at: datetime) -> datetime:
-    """Tell the first due time after `at` of a poll that is asked at a fixed interval.
+def on_grid(poll: Poll, at: datetime, *, is_longer: bool = False) -> datetime:
+    """Tell the next due time after `at` of a poll that is asked at intervals.
 
     The grid belongs to the target: it begins when the target was first watched, less the
     target's own share of the interval, and nothing that is asked by hand shifts it. Sweeps
-    take their share of the whole interval: those of a game are spread evenly over it.
+    take their share of the whole interval: those of a game are spread evenly over it. Adaptive
+    polls skip slots; `is_longer` says that the interval in force has just been doubled.
     """
-    every, target = Every(poll.interval_seconds), f"{poll.job} {poll.target}"
+    every, target = every_of(poll.schedule), f"{poll.job} {poll.target}"
+    every = every or Every(poll.interval_seconds)
     if is_on_change(poll):
-        first = poll.watched_from - share(target, poll.interval_seconds)
+        slot = poll.watched_from - share(target, every.seconds)
     else:
-        first = slot_after(every, poll.watched_from, due_at=None, target=target, timezone=UTC)
-    return slot_after(every, at, due_at=first, target=target, timezone=UTC)
+        slot = slot_after(every, poll.watched_from, due_at=None, target=target, timezone=UTC)
+    seconds = poll.interval_seconds
+    return stretched_due(every, at, interval=seconds, slot=slot, target=target, is_longer=is_longer)
 
 
 def is_on_change(poll: Poll) -> bool:
@@ -256,13 +260,19 @@ _ORDER = (
 )
 
 
-def next_due(conn: Connection, selection: Selection, *, at: datetime) -> Poll | None:
-    """Find the poll to ask now: the most urgent class, and in it the most overdue.
+def next_due(
+    conn: Connection,
+    selection: Selection,
+    *,
+    at: datetime,
+    only: Iterable[ColumnElement[bool]] = (),
+) -> Poll | None:
+    """Find the poll to ask now: the most urgent class, and in it the most overdue; `only` of some.
 
     Sweeps go by what came and went since the last one, first listings so that all of them
     come back to the same instant. Cost: O(polls that are due).
     """
-    query = select(polls).where(*selection.conditions(), polls.c.due_at <= at)
+    query = select(polls).where(*selection.conditions(), polls.c.due_at <= at, *only)
     row = conn.execute(query.order_by(*_ORDER).limit(1)).mappings().first()
     return None if row is None else of(row)
 
@@ -290,7 +300,7 @@ def make_due(conn: Connection, selection: Selection, *, at: datetime, is_forced:
     conn.execute(polls.update().where(*chosen, polls.c.due_at > at).values(due_at=at))
 
 
-def rests(poll: Poll, at: datetime) -> dict[str, Any]:
+def rests(poll: Poll, at: datetime, *, is_longer: bool = False) -> dict[str, Any]:
     """Tell when a list that was just read is due again: for its sweep, or to be read on.
 
     `at` is the present: a listing dated later, by a clock that went wrong, counts as of now.
@@ -298,4 +308,5 @@ def rests(poll: Poll, at: datetime) -> dict[str, Any]:
     if poll.listed_at is None:
         return {"priority": BACKFILL, "due_at": at}
     swept_at = min(poll.listed_at, at)
-    return {"priority": SWEEP} | ({"due_at": on_grid(poll, swept_at)} if is_on_change(poll) else {})
+    due = {"due_at": on_grid(poll, swept_at, is_longer=is_longer)} if is_on_change(poll) else {}
+    return {"priority": SWEEP, **due}

@@ -1,8 +1,8 @@
 """How the harvest is doing: what every poll came to, how much of its time it was looked at.
 
-A hole is a distance between two successful looks that is longer than the tolerance allows:
-between them, before the first, or since the last. Coverage is the share of the watched time,
-30 days at most, that lies in no hole.
+A hole is a distance between two successful looks that is longer than the tolerance allows for
+the interval then in force: between them, before the first, or since the last. Coverage is the
+share of the watched time, 30 days at most, that lies in no hole.
 """
 
 import os
@@ -113,7 +113,7 @@ def _looks(at: datetime) -> CTE:
             fetches.c.last_at,
             func.coalesce(before, polls.c.watched_from, type_=schema.Instant).label("since"),
             start.label("start"),
-            polls.c.interval_seconds,
+            func.coalesce(fetches.c.interval_seconds, polls.c.interval_seconds).label("promised"),
         )
         .join(polls, polls.c.id == fetches.c.poll_id)
         .where(polls.c.watched_to.is_(None), _SUCCESSES)
@@ -142,7 +142,7 @@ def _hole(looks: CTE) -> ColumnElement[int]:
     """Tell the seconds of the hole before a look that lie in the time in question."""
     whole = _Seconds(looks.c.first_at) - _Seconds(looks.c.since)
     visible = _Seconds(looks.c.first_at) - _Seconds(_later(looks.c.since, looks.c.start))
-    is_hole = and_(whole > TOLERANCE * looks.c.interval_seconds, visible > 0)
+    is_hole = and_(whole > TOLERANCE * looks.c.promised, visible > 0)
     return case((is_hole, visible), else_=0)
 
 

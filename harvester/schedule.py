@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
-from itertools import dropwhile, islice
+from itertools import dropwhile, islice, takewhile
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
@@ -101,6 +101,16 @@ def interval_seconds(schedule: Clockwork, at: datetime, timezone: ZoneInfo) -> i
         return schedule.seconds
     first, second = islice(_firings(schedule, at, timezone), 2)
     return int((second - first).total_seconds())
+
+
+def looks_between(
+    schedule: Clockwork, since: datetime, until: datetime, timezone: ZoneInfo
+) -> float:
+    """Return how many looks fall into a stretch of time; for durations this is a mean."""
+    if isinstance(schedule, Every):
+        return (until - since).total_seconds() / schedule.seconds
+    firings = _firings(schedule, since, timezone)
+    return float(sum(1 for _ in takewhile(lambda due: due <= until, firings)))
 
 
 def next_due(

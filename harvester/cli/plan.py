@@ -1,0 +1,82 @@
+"""`harvester plan`: what will be asked, and what it costs, before anything is sent."""
+
+from pathlib import Path
+from typing import Final
+
+import click
+
+from harvester import app, bill, clock, planned
+from harvester.bill import Bill
+from harvester.cli.options import Globals, Name, common, in_format, option
+from harvester.cli.session import note, settings_of, show, show_object
+from harvester.config import Settings
+from harvester.store import db, migrate, outlook
+from harvester.store.outlook import Outlook
+
+_SECTIONS: Final = tuple(planned.COLUMNS)
+_ROWS: Final = "polls"  # what is shown where only rows of one form can be
+
+
+@click.command()
+@option("--each", "is_each", is_flag=True, help="Unlock lists one by one, not by game.")
+@option(
+    "--section",
+    type=Name(_SECTIONS),
+    metavar="SECTION",
+    help=f"Only one section: {', '.join(_SECTIONS)}.",
+)
+@option("--json", "is_json", is_flag=True, help="Everything as one JSON object.")
+@in_format
+@common
+@click.pass_obj
+def plan(chosen: Globals, *, is_each: bool, section: str | None, is_json: bool, form: str) -> None:
+    """Show what will be asked, what it costs, and whether it fits.
+
+    Sends nothing and needs no key: it goes by the configuration, and by what the database
+    knows, if there is one. A table has all sections; other formats have the polls, or what
+    --section says. Times are UTC.
+
+    requests_per_day takes the world to stand still; lists that move are forecast from the
+    last seven days. A share of 1 is all that pace or budget allow. late_hours is how late
+    something comes at worst, empty if it never comes.
+    """
+    settings = settings_of(chosen)
+    drawn = bill.draw_up(settings, _known(settings), at=clock.now())
+    if is_json:
+        show_object(planned.document(drawn, is_each=is_each))
+        return
+    if form == "table" and section is None:
+        _show_all(drawn, is_each=is_each)
+    else:
+        _show(drawn, section or _ROWS, form, is_each=is_each)
+    _say(drawn)
+
+
+def _known(settings: Settings) -> Outlook:
+    """Read what the database knows; nothing where there is none yet."""
+    path = db.path_of(settings.database.url)
+    if path is not None and not Path(path).is_file():
+        return outlook.NOTHING
+    with app.database(settings, is_read_only=True) as engine, engine.connect() as conn:
+        if migrate.state(conn) == "empty":
+            return outlook.NOTHING
+        migrate.require_current(conn)
+        return outlook.read(conn, at=clock.now())
+
+
+def _show_all(drawn: Bill, *, is_each: bool) -> None:
+    shown = [name for name in _SECTIONS if planned.rows(drawn, name)]
+    for place, name in enumerate(shown):
+        click.echo(f"{'' if place == 0 else chr(10)}{planned.HEADINGS[name]}")
+        _show(drawn, name, "table", is_each=is_each)
+
+
+def _show(drawn: Bill, section: str, form: str, *, is_each: bool) -> None:
+    show(planned.rows(drawn, section, is_each=is_each), planned.COLUMNS[section], form)
+
+
+def _say(drawn: Bill) -> None:
+    if not drawn.lines:
+        note("nothing is watched; `harvester watch add --game ID` adds a game")
+    for line in planned.notes(drawn):
+        note(line)

@@ -21,9 +21,14 @@ class Backlog:
     requests_left: int = 0
 
     @property
+    def achievements_left(self) -> int:
+        """How many achievements are not listed yet."""
+        return self.achievements - self.achievements_done
+
+    @property
     def is_over(self) -> bool:
         """Whether nothing is left to do."""
-        return self.achievements_done == self.achievements
+        return not self.achievements_left
 
     def __add__(self, other: "Backlog") -> "Backlog":
         """Add up two games."""

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
+from math import inf
 from typing import Final
 
 from harvester import backlog, forecast, limits
@@ -66,11 +67,15 @@ class Bill:
         """First listings of all games."""
         return sum(self.backlog_by_game.values(), Backlog())
 
+    def ends_at(self, requests: int) -> datetime | None:
+        """Tell when so many requests are through that have to give way to all else; None: never."""
+        return limits.ends_at(self.limits, self.at, requests, self.requests)
+
     @property
-    def backfill_ends_at(self) -> datetime | None:
-        """When the first listings are through; None: never."""
-        left = self.backlog.requests_left
-        return limits.ends_at(self.limits, self.at, left, self.requests)
+    def waiting(self) -> list[str]:
+        """The kinds of work that today's budget is too short for, the most urgent first."""
+        needed = {**self.needed, BACKFILL: float(self.backlog.requests_left and inf)}
+        return limits.waiting(self.limits, self.at, needed)
 
     @property
     def is_fitting(self) -> bool:

@@ -4,6 +4,7 @@ Every function takes `looks`, how often a day the poll is due. What is asked les
 that (a listing, a distribution) is asked at the first look at which it is due.
 """
 
+from collections.abc import Iterable
 from datetime import timedelta
 from math import ceil
 from typing import Final
@@ -15,7 +16,7 @@ DAY: Final = timedelta(days=1)
 UNLOCKS_PAGE: Final = 500
 TICKETS_PAGE: Final = 100
 HARDCORE_AND_CASUAL: Final = 2
-_ROUNDING: Final = 1e-9
+IN_TIME: Final = 0.95  # of an interval: looks on a grid come a little early or late
 
 
 def pages(rows: int, page: int = UNLOCKS_PAGE) -> int:
@@ -27,24 +28,23 @@ def at_looks(looks: float, every: timedelta) -> float:
     """Tell how often a day something is asked that is due `every` so long, at looks only."""
     if looks <= 0:
         return 0.0
-    return looks / max(ceil(every / DAY * looks - _ROUNDING), 1)
+    return looks / max(ceil(every * IN_TIME / DAY * looks), 1)
 
 
-def game_tickets(job: GameTicketsJob, looks: float, kinds: list[Tickets]) -> float:
-    """Count a game's tickets, of each kind; list them where a state may have changed."""
-    listings = sum(_listings(job, looks, tickets) for tickets in kinds) if job.detail else 0.0
-    return looks * len(kinds) + listings
+def game_tickets(job: GameTicketsJob, looks: float, kinds: Iterable[Tickets]) -> float:
+    """Count a game's tickets, of each kind, or list them where a state may have changed.
+
+    A listing tells the count as well.
+    """
+    return sum(looks + (_more_pages(job, looks, tickets) if job.detail else 0) for tickets in kinds)
 
 
-def _listings(job: GameTicketsJob, looks: float, tickets: Tickets) -> float:
-    if not tickets.listed:
-        return 0.0
+def _more_pages(job: GameTicketsJob, looks: float, tickets: Tickets) -> float:
+    """Tell how many pages come on top of one request for each look."""
     whole = at_looks(looks, job.recheck_closed)
-    whole_pages = pages(tickets.listed, TICKETS_PAGE)
-    if not tickets.down_to_unsettled:
-        return whole * whole_pages
     partly = max(at_looks(looks, job.recheck) - whole, 0.0)
-    return whole * whole_pages + partly * pages(tickets.down_to_unsettled, TICKETS_PAGE)
+    deep = pages(tickets.listed, TICKETS_PAGE) - 1
+    return whole * deep + partly * (pages(tickets.down_to_unsettled, TICKETS_PAGE) - 1)
 
 
 def distribution(job: DistributionJob, looks: float, *, is_unofficial: bool) -> float:

@@ -59,6 +59,7 @@ def document(bill: Bill, *, is_each: bool = False) -> dict[str, Any]:
 
 def _totals(bill: Bill) -> dict[str, Any]:
     budget = None if isinf(bill.limits.daily_budget) else bill.limits.daily_budget
+    left = bill.backlog.requests_left
     return {
         "at": bill.at,
         "requests_per_second": bill.limits.per_second,
@@ -68,7 +69,9 @@ def _totals(bill: Bill) -> dict[str, Any]:
         "requests_per_day": round(bill.requests, 1),
         "is_fitting": bill.is_fitting,
         "backfill_requests_left": bill.backlog.requests_left,
-        "backfill_ends_at": None if bill.backlog.is_over else bill.backfill_ends_at,
+        "backfill_ends_at": None
+        if bill.backlog.is_over
+        else bill.ends_at(bill.backlog.requests_left),
     }
 
 
@@ -202,7 +205,7 @@ def _listing_games(bill: Bill) -> list[int]:
 def _told(backlog: Backlog) -> dict[str, int]:
     return {
         "achievements_done": backlog.achievements_done,
-        "achievements_left": backlog.achievements - backlog.achievements_done,
+        "achievements_left": backlog.achievements_left,
         "rows_done": backlog.rows_done,
         "rows_left": backlog.rows - backlog.rows_done,
         "requests_left": backlog.requests_left,
@@ -292,14 +295,25 @@ def _of_limits(bill: Bill) -> Iterator[str]:
 
 def _of_backfill(bill: Bill) -> Iterator[str]:
     if not bill.backlog.is_over:
-        yield progress(bill)
+        yield progress(bill, bill.backlog)
 
 
-def progress(bill: Bill) -> str:
-    """Say how far the first listings are, and when they will be through."""
-    ends_at = bill.backfill_ends_at
+def progress(bill: Bill, backlog: Backlog) -> str:
+    """Say how far first listings are, and when they are through beside what the bill tells of."""
+    ends_at = bill.ends_at(backlog.requests_left)
     end = f"through at about {_instant(ends_at)}" if ends_at else "never through at this pace"
-    return f"backfill: {bill.backlog}; {end}"
+    return f"backfill: {backlog}; {end}"
+
+
+def waiting(bill: Bill) -> Iterator[str]:
+    """Say what waits for the next UTC day, if today's budget is too short for all."""
+    late = bill.waiting
+    if late:
+        spent, budget = bill.limits.requests_today, bill.limits.daily_budget
+        yield (
+            f"budget: {spent:,} of {budget:,.0f} requests of this UTC day are spent; what is "
+            f"left is too little for {', '.join(late)}, which waits for the next day"
+        )
 
 
 def _count(requests: float) -> str:

@@ -1,17 +1,14 @@
 """`harvester plan`: what will be asked, and what it costs, before anything is sent."""
 
-from pathlib import Path
 from typing import Final
 
 import click
 
-from harvester import app, bill, clock, planned
+from harvester import bill, clock, planned
 from harvester.bill import Bill
 from harvester.cli.options import Globals, Name, common, in_format, option
+from harvester.cli.outlook import known
 from harvester.cli.session import note, settings_of, show, show_object
-from harvester.config import Settings
-from harvester.store import db, migrate, outlook
-from harvester.store.outlook import Outlook
 
 _SECTIONS: Final = tuple(planned.COLUMNS)
 _ROWS: Final = "polls"  # what is shown where only rows of one form can be
@@ -40,8 +37,8 @@ def plan(chosen: Globals, *, is_each: bool, section: str | None, is_json: bool, 
     last seven days. A share of 1 is all that pace or budget allow. late_hours is how late
     something comes at worst, empty if it never comes.
     """
-    settings = settings_of(chosen)
-    drawn = bill.draw_up(settings, _known(settings), at=clock.now())
+    settings, at = settings_of(chosen), clock.now()
+    drawn = bill.draw_up(settings, known(settings, at=at), at=at)
     if is_json:
         show_object(planned.document(drawn, is_each=is_each))
         return
@@ -50,18 +47,6 @@ def plan(chosen: Globals, *, is_each: bool, section: str | None, is_json: bool, 
     else:
         _show(drawn, section or _ROWS, form, is_each=is_each)
     _say(drawn)
-
-
-def _known(settings: Settings) -> Outlook:
-    """Read what the database knows; nothing where there is none yet."""
-    path = db.path_of(settings.database.url)
-    if path is not None and not Path(path).is_file():
-        return outlook.NOTHING
-    with app.database(settings, is_read_only=True) as engine, engine.connect() as conn:
-        if migrate.state(conn) == "empty":
-            return outlook.NOTHING
-        migrate.require_current(conn)
-        return outlook.read(conn, at=clock.now())
 
 
 def _show_all(drawn: Bill, *, is_each: bool) -> None:

@@ -105,6 +105,13 @@ def unlock_lists(conn: Connection) -> list[UnlockList]:
     return [listed(row, row.unlocks) for row in found]
 
 
+def is_any_unlisted(conn: Connection) -> bool:
+    """Whether a watched unlock list was never read to its end."""
+    own = schema.polls.c
+    first = select(own.id).where(own.job == "unlocks", own.listed_at.is_(None))
+    return conn.scalar(first.where(own.watched_to.is_(None)).limit(1)) is not None
+
+
 def listed(poll: Poll | Row[Any], unlocks: int) -> UnlockList:
     """Tell how far the list of a poll is, given how many unlocks it has."""
     return UnlockList(

@@ -1,0 +1,84 @@
+"""The forecast against what then happens: a week of a world that stands still."""
+
+from collections import Counter
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from harvests import STILL, crowd
+from worlds import NOW, Bench
+
+from harvester import bill, harvest
+from harvester.bill import Bill
+from harvester.harvest import Harvest
+from harvester.sandbox.populate import populate
+from harvester.sandbox.world import World
+from harvester.store import outlook, polls
+from harvester.store.polls import Selection
+
+WEEK = timedelta(days=7)
+NEARLY = 0.05
+MANY = 1100  # unlocks of one achievement: three pages
+JOBS = """
+[jobs.game-tickets]
+every = "2h"
+detail = false
+[jobs.developer-tickets]
+every = "6h"
+[jobs.distribution]
+every = "1d"
+at_most = "1d"
+[jobs.progress]
+every = "3h"
+"""
+
+
+def populated(world: World) -> str:
+    """Fill the world with two games and a list of three pages; return the watchlist."""
+    populate(world, seed=5, games=2, achievements=4, users=20, tickets=12, days=200)
+    for number, ulid in enumerate(crowd(world, MANY)):
+        world.unlock(ulid, min(world.achievements), at=NOW - timedelta(days=30, minutes=number))
+    one, other = (user.name for user in list(world.people)[8:10])
+    return f"""
+[watch]
+games = [1]
+users = ["{one}", "{other}"]
+developers = ["{one}"]
+[[watch.game]]
+id = 2
+unofficial = true
+every = {{ progress = "30 */4 * * *" }}
+"""
+
+
+def drawn(bench: Bench, made: Harvest) -> Bill:
+    """Draw up the bill as `plan` does."""
+    with made.engine.connect() as conn:
+        known = outlook.read(conn, at=bench.world.now)
+    return bill.draw_up(bench.settings, known, at=bench.world.now)
+
+
+def week_passes(bench: Bench, made: Harvest) -> Counter[str]:
+    """Ask what is due whenever it is, for a week; count the requests by job."""
+    until, asked = bench.world.now + WEEK, Counter[str]()
+    while (due_at := next_due(made)) <= until:
+        bench.world.advance(seconds=max((due_at - bench.world.now).total_seconds(), 0))
+        for told in harvest.round_of(made, Selection()):
+            asked[told.poll.job] += told.attempt.requests if told.attempt else 0
+    return asked
+
+
+def next_due(made: Harvest) -> object:
+    with made.engine.connect() as conn:
+        return min(poll.due_at for poll in polls.chosen(conn, Selection()))
+
+
+def test_a_week_of_a_world_that_stands_still_costs_what_was_forecast(
+    bench_of: Callable[..., Bench], world: World, sqlite_url: str
+) -> None:
+    bench = bench_of(populated(world), jobs=JOBS, api=STILL, database=sqlite_url)
+    with bench.harvest() as made:
+        list(harvest.round_of(made, Selection()))
+        forecast = bill.by_job(drawn(bench, made).lines)
+        asked = week_passes(bench, made)
+    assert asked == {job: pytest.approx(7 * of_day, rel=NEARLY) for job, of_day in forecast.items()}

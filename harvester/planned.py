@@ -68,10 +68,8 @@ def _totals(bill: Bill) -> dict[str, Any]:
         "requests_per_hour": round(bill.requests / 24, 2),
         "requests_per_day": round(bill.requests, 1),
         "is_fitting": bill.is_fitting,
-        "backfill_requests_left": bill.backlog.requests_left,
-        "backfill_ends_at": None
-        if bill.backlog.is_over
-        else bill.ends_at(bill.backlog.requests_left),
+        "backfill_requests_left": left,
+        "backfill_ends_at": None if bill.backlog.is_over else bill.ends_at(left),
     }
 
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from harvests import STILL, crowd
@@ -62,13 +62,13 @@ def week_passes(bench: Bench, made: Harvest) -> Counter[str]:
     """Ask what is due whenever it is, for a week; count the requests by job."""
     until, asked = bench.world.now + WEEK, Counter[str]()
     while (due_at := next_due(made)) <= until:
-        bench.world.advance(seconds=max((due_at - bench.world.now).total_seconds(), 0))
+        bench.world.advance(seconds=max(int((due_at - bench.world.now).total_seconds()), 0))
         for told in harvest.round_of(made, Selection()):
             asked[told.poll.job] += told.attempt.requests if told.attempt else 0
     return asked
 
 
-def next_due(made: Harvest) -> object:
+def next_due(made: Harvest) -> datetime:
     with made.engine.connect() as conn:
         return min(poll.due_at for poll in polls.chosen(conn, Selection()))
 

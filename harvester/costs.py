@@ -16,7 +16,8 @@ DAY: Final = timedelta(days=1)
 UNLOCKS_PAGE: Final = 500
 TICKETS_PAGE: Final = 100
 HARDCORE_AND_CASUAL: Final = 2
-IN_TIME: Final = 0.95  # of an interval: looks on a grid come a little early or late
+IN_TIME: Final = 0.95  # of its age is enough for a ticket to be looked at again
+_ROUNDING: Final = 1e-9
 
 
 def pages(rows: int, page: int = UNLOCKS_PAGE) -> int:
@@ -28,7 +29,7 @@ def at_looks(looks: float, every: timedelta) -> float:
     """Tell how often a day something is asked that is due `every` so long, at looks only."""
     if looks <= 0:
         return 0.0
-    return looks / max(ceil(every * IN_TIME / DAY * looks), 1)
+    return looks / max(ceil(every / DAY * looks - _ROUNDING), 1)
 
 
 def game_tickets(job: GameTicketsJob, looks: float, kinds: Iterable[Tickets]) -> float:
@@ -41,8 +42,8 @@ def game_tickets(job: GameTicketsJob, looks: float, kinds: Iterable[Tickets]) ->
 
 def _more_pages(job: GameTicketsJob, looks: float, tickets: Tickets) -> float:
     """Tell how many pages come on top of one request for each look."""
-    whole = at_looks(looks, job.recheck_closed)
-    partly = max(at_looks(looks, job.recheck) - whole, 0.0)
+    whole = at_looks(looks, job.recheck_closed * IN_TIME)
+    partly = max(at_looks(looks, job.recheck * IN_TIME) - whole, 0.0)
     deep = pages(tickets.listed, TICKETS_PAGE) - 1
     return whole * deep + partly * (pages(tickets.down_to_unsettled, TICKETS_PAGE) - 1)
 

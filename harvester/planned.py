@@ -16,7 +16,7 @@ from harvester.forecast import Line
 Rows = list[dict[str, Any]]
 
 COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
-    "polls": ("job", "target", "is_due", "due_at", "looks_per_day", "requests_per_day"),
+    "polls": ("job", "target", "due_at", "looks_per_day", "requests_per_day"),
     "targets": ("kind", "id", "name", "requests_per_day", "budget_share"),
     "due": ("job", "polls", "due_now", "next_due_at"),
     "jobs": ("job", "requests_per_hour", "requests_per_day", "pace_share", "budget_share"),
@@ -34,7 +34,7 @@ COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
 """The columns of every section, in the order in which people read them."""
 
 HEADINGS: Final[Mapping[str, str]] = {
-    "polls": "Polls",
+    "polls": "Polls, the next one first",
     "targets": "What is watched (a player's requests are also those of the games)",
     "due": "What is due",
     "jobs": "Requests by job",
@@ -81,18 +81,17 @@ def _polls(bill: Bill, *, is_each: bool) -> Rows:
     targets: dict[tuple[str, str], list[Line]] = {}
     for line in bill.lines:
         targets.setdefault((line.job, line.wanted.target), []).append(line)
-    single = [_poll(bill, some) for some in targets.values()]
+    single = [_poll(some) for some in targets.values()]
     found = single if is_each else list(_folded(single))
     found.sort(key=lambda row: (row["due_at"], row["job"], row["target"]))
     return found
 
 
-def _poll(bill: Bill, some: Sequence[Line]) -> dict[str, Any]:
+def _poll(some: Sequence[Line]) -> dict[str, Any]:
     first = some[0]
     return {
         "job": first.job,
         "target": first.wanted.target,
-        "is_due": first.due_at <= bill.at,
         "due_at": first.due_at,
         "looks_per_day": _rounded(sum(line.looks for line in some)),
         "requests_per_day": _rounded(sum(line.requests for line in some)),
@@ -113,7 +112,6 @@ def _of_game(game: int, lists: Rows) -> dict[str, Any]:
     return {
         "job": "unlocks",
         "target": f"game {game}: {listed} of {len(lists)} achievements listed",
-        "is_due": any(row["is_due"] for row in lists),
         "due_at": min(row["due_at"] for row in lists),
         "looks_per_day": _rounded(sum(row["looks_per_day"] for row in lists)),
         "requests_per_day": _rounded(sum(row["requests_per_day"] for row in lists)),
@@ -252,16 +250,15 @@ def notes(bill: Bill) -> list[str]:
 
 
 def _of_evidence(bill: Bill) -> Iterator[str]:
-    on_change = [line for line in bill.lines if line.work == "moved"]
     since = bill.outlook.moved_since
     if since is None:
         return
-    requests = sum(line.requests for line in on_change)
+    requests = _count(sum(line.requests for line in bill.lines if line.work == "moved"))
     days = (bill.at - since) / DAY
-    yield (
-        f"lists that move are forecast from the last {days:.1f} days of evidence: "
-        f"{_count(requests)} a day"
-    )
+    if days < 1:
+        yield "lists are watched for less than a day: how much is read when they move is not known"
+    else:
+        yield f"what is read when lists move is that of the last {days:.1f} days: {requests} a day"
 
 
 def _of_unknown(bill: Bill) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from math import ceil
+from math import ceil, inf
 from typing import Any, Final
 
 from harvester import forecast
@@ -20,11 +20,15 @@ DAYS: Final = (1, 2, 7, 14, 30, 60, 90, 180)
 
 @dataclass(frozen=True)
 class Remedy:
-    """A setting that is enough by itself: what it saves a day, and what is lost by it."""
+    """A setting that is enough by itself: what it saves a day, and what is lost by it.
+
+    `stretch` tells how many times less is asked by the job; infinite where it stops telling.
+    """
 
     setting: str
     saves: float | None
     loss: str
+    stretch: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -35,11 +39,12 @@ class _Lever:
     key: str
     steps: tuple[Any, ...]
     loss: str
+    is_final: bool = False
 
 
 _HOURLY: Final = tuple(Every(hours * 3600) for hours in HOURS)
 _DAILY: Final = tuple(timedelta(days=days) for days in DAYS)
-_LEVERS: Final = (  # the cheapest loss first
+_LEVERS: Final = (  # of two that stretch alike, the cheaper loss first
     _Lever("unlocks", "sweep", _DAILY, "unlocks that were taken back are noticed later"),
     _Lever("distribution", "at_most", _DAILY, "what no counter tells of is noticed later"),
     _Lever("distribution", "every", _HOURLY, "fewer instants of the distribution"),
@@ -47,14 +52,16 @@ _LEVERS: Final = (  # the cheapest loss first
     _Lever("developer-tickets", "every", _HOURLY, "fewer instants of developers' tickets"),
     _Lever("game-tickets", "every", _HOURLY, "new tickets are noticed later"),
     _Lever("progress", "every", _HOURLY, "fewer instants of counters and progress"),
-    _Lever("game-tickets", "detail", (False,), "no states of tickets"),
-    _Lever("unlocks", "mode", ("recent", "off"), "no past unlocks"),
+    _Lever("game-tickets", "detail", (False,), "no states of tickets", is_final=True),
+    _Lever("unlocks", "mode", ("recent", "off"), "no past unlocks", is_final=True),
 )
 
 
 def remedies(bill: Bill) -> list[Remedy]:
-    """List what would make a bill fit; nothing where it does. O(steps * polls)."""
-    return [] if bill.is_fitting else [*_higher_limits(bill), *_looser_jobs(bill)]
+    """List what would make a bill fit, the cheapest loss first. O(steps * polls)."""
+    if bill.is_fitting:
+        return []
+    return sorted([*_higher_limits(bill), *_looser_jobs(bill)], key=lambda one: one.stretch)
 
 
 def _higher_limits(bill: Bill) -> Iterator[Remedy]:
@@ -88,7 +95,12 @@ def _turned(bill: Bill, lever: _Lever) -> Iterator[Remedy]:
         other = _with(bill, lever, step)
         if other.is_fitting:
             setting = f"{lever.key} = {_toml(step)} under [jobs.{lever.job}]"
-            yield Remedy(setting, bill.requests - other.requests, lever.loss)
+            stretch = inf if lever.is_final else _of(bill, lever.job) / _of(other, lever.job)
+            yield Remedy(setting, bill.requests - other.requests, lever.loss, stretch)
+
+
+def _of(bill: Bill, job: str) -> float:
+    return sum(line.requests for line in bill.lines if line.job == job) or 1.0
 
 
 def _with(bill: Bill, lever: _Lever, step: object) -> Bill:

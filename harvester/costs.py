@@ -6,7 +6,7 @@ that (a listing, a distribution) is asked at the first look at which it is due.
 
 from collections.abc import Iterable
 from datetime import timedelta
-from math import ceil
+from math import ceil, floor
 from typing import Final
 
 from harvester.settings import DistributionJob, GameTicketsJob
@@ -17,6 +17,7 @@ UNLOCKS_PAGE: Final = 500
 TICKETS_PAGE: Final = 100
 HARDCORE_AND_CASUAL: Final = 2
 IN_TIME: Final = 0.95  # of its age is enough for a ticket to be looked at again
+MOST_CHARACTERS: Final = 3000  # of the ids in one question about many games
 _ROUNDING: Final = 1e-9
 
 
@@ -48,10 +49,26 @@ def _more_pages(job: GameTicketsJob, looks: float, tickets: Tickets) -> float:
     return whole * deep + partly * (pages(tickets.down_to_unsettled, TICKETS_PAGE) - 1)
 
 
+def survey(looks: float, games: Iterable[int]) -> float:
+    """Ask how far one player is in all games, in as few questions as URLs have room for."""
+    questions, room = 1, MOST_CHARACTERS
+    for game in games:
+        length = len(f"{game}%2C")
+        if length > room:
+            questions, room = questions + 1, MOST_CHARACTERS
+        room -= length
+    return looks * questions
+
+
 def distribution(job: DistributionJob, looks: float, *, is_unofficial: bool) -> float:
     """Ask for the official ones at most so long apart, for unofficial ones at every look."""
-    official = at_looks(looks, job.at_most) if job.at_most else looks
+    official = _in_time(looks, job.at_most) if job.at_most else looks
     return HARDCORE_AND_CASUAL * (official + (looks if is_unofficial else 0.0))
+
+
+def _in_time(looks: float, at_most: timedelta) -> float:
+    """Tell how often a day something is asked that must never be older, at looks only."""
+    return looks / max(floor(at_most / DAY * looks + _ROUNDING), 1)
 
 
 def progress(looks: float, *, is_unofficial: bool) -> float:

@@ -8,7 +8,7 @@ on change lately; nobody can know more.
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Final
@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from harvester import costs, watchlist
 from harvester.config import JOBS, Settings, WatchedGame
 from harvester.costs import DAY
-from harvester.schedule import Cron, OnChange, Schedule, looks_between
+from harvester.schedule import Cron, cron_of, looks_between
 from harvester.store.outlook import Outlook, Tickets, UnlockList, listed
 from harvester.store.polls import RECENT, Poll, Wanted
 
@@ -48,20 +48,21 @@ class Line:
 
 @dataclass(frozen=True)
 class _Known:
-    """What a forecast goes by."""
+    """What a forecast goes by.
+
+    `own_looks` tells how often a day games are looked at for themselves, through the eyes of
+    one of their players after the other.
+    """
 
     settings: Settings
     outlook: Outlook
-    games: Mapping[int, WatchedGame]
     at: datetime
+    games: Mapping[int, WatchedGame]
+    own_looks: dict[int, float] = field(default_factory=dict)
 
     def game(self, wanted: Wanted) -> WatchedGame:
         """Find the settings of a poll's game; a developer has none."""
         return self.games.get(wanted.game_id or 0) or _NO_GAME
-
-    def schedule(self, wanted: Wanted) -> Schedule:
-        """Tell the schedule of a poll."""
-        return watchlist.job_schedule(self.settings, wanted.job, self.game(wanted))
 
     def poll(self, wanted: Wanted) -> Poll | None:
         """Find the poll as it is planned now."""
@@ -76,9 +77,11 @@ def lines(
 ) -> list[Line]:
     """Forecast every poll that the watchlist asks for. O(polls)."""
     games = {game.id: game for game in settings.watch.games}
-    known = _Known(settings, outlook, games, at)
+    known = _Known(settings, outlook, at, games)
     wanted = watchlist.polls(settings, outlook.achievements, at=at)
-    still = [_line(known, one) for one in wanted if one.job in jobs]
+    chosen = [one for one in wanted if one.job in jobs]
+    known.own_looks.update({_game_of(one): _looks(known, one) for one in chosen if _is_own(one)})
+    still = [_line(known, one) for one in chosen]
     return still + list(_moved(known, still))
 
 
@@ -102,11 +105,20 @@ def is_listing(settings: Settings, game: WatchedGame) -> bool:
     return watchlist.unlock_mode(settings, game) != "off"
 
 
+def _is_own(wanted: Wanted) -> bool:
+    """Whether a poll looks at a game for itself, for no player in particular."""
+    return wanted.job == "progress" and wanted.game_id is not None and wanted.asked_as is None
+
+
+def _game_of(wanted: Wanted) -> int:
+    return wanted.game_id or 0
+
+
 def _looks(known: _Known, wanted: Wanted) -> float:
     """Tell how often a day a poll is due: as it is planned now, or as it would be."""
-    schedule, poll = known.schedule(wanted), known.poll(wanted)
-    if isinstance(schedule, Cron):
-        looks = _firings(schedule, known.at, known.settings.schedule.zone)
+    poll, cron = known.poll(wanted), cron_of(wanted.schedule)
+    if cron is not None:
+        looks = _firings(cron, known.at, known.settings.schedule.zone)
     else:
         is_in_force = poll is not None and poll.schedule == wanted.schedule
         seconds = poll.interval_seconds if poll and is_in_force else wanted.interval_seconds
@@ -150,9 +162,18 @@ def _distribution(known: _Known, wanted: Wanted, looks: float) -> float:
 
 
 def _progress(known: _Known, wanted: Wanted, looks: float) -> float:
-    """Count a look at one player; the first player's also asks for what is unofficial."""
-    first = known.settings.watch.users[:1] or (None,)
-    is_unofficial = known.game(wanted).unofficial and wanted.asked_as in first
+    """Count surveys of a player, looks at a game for itself, and looks at a player's progress.
+
+    A game's own look asks also for what is unofficial, or the first player's if there is none.
+    """
+    if wanted.game_id is None:
+        return costs.survey(looks, list(known.games))
+    is_shared = wanted.game_id in known.own_looks
+    if is_shared and wanted.asked_as is not None:
+        own = known.own_looks[wanted.game_id] / len(known.settings.watch.users)
+        return max(looks - own, 0.0)
+    first = () if is_shared else known.settings.watch.users[:1]
+    is_unofficial = known.game(wanted).unofficial and wanted.asked_as in {None, *first}
     return costs.progress(looks, is_unofficial=is_unofficial)
 
 
@@ -184,7 +205,7 @@ def _moved(known: _Known, still: Iterable[Line]) -> Iterator[Line]:
     for read in known.outlook.moved:
         line = lists.get(read.achievement_id)
         whole = costs.pages(known.outlook.unlocks.get(read.achievement_id, 0))
-        if line is None or not isinstance(known.schedule(line.wanted), OnChange):
+        if line is None or not line.wanted.schedule.startswith("on-change"):
             continue
         if whole == 1 or read.requests < whole:
             looks = read.times / days

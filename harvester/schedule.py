@@ -87,6 +87,12 @@ def text_of(schedule: Schedule) -> str:
     return f"{schedule.seconds}s" if isinstance(schedule, Every) else readable(schedule)
 
 
+def cron_of(text: str) -> Cron | None:
+    """Read a cron expression back that `text_of` wrote, be it before other words; else None."""
+    first = text.partition(", ")[0]
+    return Cron(first) if len(first.split()) == _CRON_FIELDS else None
+
+
 def readable(schedule: Schedule) -> str:
     """Return the shortest text a user would write for a schedule ("1h", "on-change")."""
     if isinstance(schedule, Every):

@@ -58,6 +58,16 @@ def test_a_distribution_that_stands_still_is_asked_for_at_most_so_long_apart() -
     assert costs.distribution(DistributionJob(), 1, is_unofficial=True) == pytest.approx(2 / 7 + 2)
 
 
+def test_a_distribution_is_asked_for_before_it_would_be_too_old() -> None:
+    every_other_day = costs.distribution(DistributionJob(), 0.5, is_unofficial=False)
+    assert every_other_day == pytest.approx(2 / 6)
+
+
+def test_a_survey_asks_about_as_many_games_as_a_url_has_room_for() -> None:
+    assert costs.survey(24, range(1, 10)) == 24
+    assert costs.survey(24, range(10_000, 10_376)) == 48  # 375 ids of 8 characters fit
+
+
 def test_the_first_players_look_asks_for_unofficial_achievements_too() -> None:
     assert costs.progress(24, is_unofficial=True) == 48
     assert costs.progress(24, is_unofficial=False) == 24

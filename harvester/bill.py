@@ -52,7 +52,7 @@ class Bill:
         added = forecast.per_day(self.lines)
         return {work: added.get(work, 0.0) for work in WORKS}
 
-    @property
+    @cached_property
     def requests(self) -> float:
         """Requests a day in all, but for first listings."""
         return sum(self.needed.values())
@@ -80,9 +80,9 @@ class Bill:
     @property
     def is_fitting(self) -> bool:
         """Whether everything is asked when it is due, and the first listings come to an end."""
-        if self.backlog.requests_left:
+        if self.requests != self.limits.per_day:
             return self.requests < self.limits.per_day
-        return self.requests <= self.limits.per_day
+        return not self.backlog.requests_left
 
     @property
     def slips(self) -> list[Slip]:

@@ -1,6 +1,7 @@
 """The sections of `harvester plan`: a bill as rows, and in words. Pure."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
 from math import isinf
@@ -154,23 +155,30 @@ def _share(bill: Bill, requests: float) -> float | None:
 
 def _targets(bill: Bill) -> Iterator[dict[str, Any]]:
     """Yield what every game, player and developer costs, as the watchlist has them."""
-    watch, known = bill.settings.watch, bill.outlook
+    watch, known, costs = bill.settings.watch, bill.outlook, _costs(bill)
     for game in watch.games:
-        own = [line for line in bill.lines if line.wanted.game_id == game.id]
-        yield _target(bill, "game", game.id, known.titles.get(game.id), own)
-    for kind, names, job in (
-        ("user", watch.users, "progress"),
-        ("developer", watch.developers, "developer-tickets"),
-    ):
-        for name in names:
-            own = [line for line in bill.lines if (line.job, line.wanted.asked_as) == (job, name)]
-            yield _target(bill, kind, name, known.names.get(name), own)
+        yield _target(bill, "game", game.id, known.titles.get(game.id), costs["game", game.id])
+    for name in watch.users:
+        yield _target(bill, "user", name, known.names.get(name), costs["progress", name])
+    for name in watch.developers:
+        own = costs["developer-tickets", name]
+        yield _target(bill, "developer", name, known.names.get(name), own)
+
+
+def _costs(bill: Bill) -> dict[tuple[str, int | str], float]:
+    """Add up the requests of a day by game, and by job and whoever is asked about."""
+    added: dict[tuple[str, int | str], float] = defaultdict(float)
+    for line in bill.lines:
+        if line.wanted.game_id is not None:
+            added["game", line.wanted.game_id] += line.requests
+        if line.wanted.asked_as is not None:
+            added[line.job, line.wanted.asked_as] += line.requests
+    return added
 
 
 def _target(
-    bill: Bill, kind: str, own: int | str, name: str | None, lines: Iterable[Line]
+    bill: Bill, kind: str, own: int | str, name: str | None, requests: float
 ) -> dict[str, Any]:
-    requests = sum(line.requests for line in lines)
     return {
         "kind": kind,
         "id": own,
@@ -246,6 +254,8 @@ def _rounded(number: float) -> float:
 
 def notes(bill: Bill) -> list[str]:
     """Say what the numbers rest on, and what comes of them, a line each."""
+    if not bill.lines:
+        return ["nothing is watched; `harvester watch add --game ID` adds a game"]
     return [*_of_evidence(bill), *_of_unknown(bill), *_of_limits(bill), *_of_backfill(bill)]
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from itertools import islice
 from math import ceil, inf
 from typing import Any, Final
 
@@ -57,11 +58,17 @@ _LEVERS: Final = (  # of two that stretch alike, the cheaper loss first
 )
 
 
+_LAST_RESORT: Final = Remedy(
+    "fewer games and players under [watch]", None, "what is no longer watched"
+)
+
+
 def remedies(bill: Bill) -> list[Remedy]:
     """List what would make a bill fit, the cheapest loss first. O(steps * polls)."""
     if bill.is_fitting:
         return []
-    return sorted([*_higher_limits(bill), *_looser_jobs(bill)], key=lambda one: one.stretch)
+    found = sorted([*_higher_limits(bill), *_looser_jobs(bill)], key=lambda one: one.stretch)
+    return found or [_LAST_RESORT]
 
 
 def _higher_limits(bill: Bill) -> Iterator[Remedy]:
@@ -84,9 +91,8 @@ def _rounded_up(number: float, step: float) -> float:
 
 def _looser_jobs(bill: Bill) -> Iterator[Remedy]:
     for lever in _LEVERS:
-        remedy = next(_turned(bill, lever), None)
-        if remedy is not None:
-            yield remedy
+        if bill.requests - _of(bill, lever.job) <= bill.limits.per_day:  # else it cannot be enough
+            yield from islice(_turned(bill, lever), 1)
 
 
 def _turned(bill: Bill, lever: _Lever) -> Iterator[Remedy]:
@@ -95,12 +101,13 @@ def _turned(bill: Bill, lever: _Lever) -> Iterator[Remedy]:
         other = _with(bill, lever, step)
         if other.is_fitting:
             setting = f"{lever.key} = {_toml(step)} under [jobs.{lever.job}]"
-            stretch = inf if lever.is_final else _of(bill, lever.job) / _of(other, lever.job)
-            yield Remedy(setting, bill.requests - other.requests, lever.loss, stretch)
+            before, after = _of(bill, lever.job), _of(other, lever.job)
+            stretch = inf if lever.is_final or not after else before / after
+            yield Remedy(setting, before - after, lever.loss, stretch)
 
 
 def _of(bill: Bill, job: str) -> float:
-    return sum(line.requests for line in bill.lines if line.job == job) or 1.0
+    return sum(line.requests for line in bill.lines if line.job == job)
 
 
 def _with(bill: Bill, lever: _Lever, step: object) -> Bill:

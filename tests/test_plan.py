@@ -264,6 +264,12 @@ def test_advice_says_what_it_saves_and_the_cheapest_loss_comes_first() -> None:
     ]
 
 
+def test_where_no_setting_is_enough_less_must_be_watched() -> None:
+    told = drawn(f"[api]\nrequests_per_second = 0.001\n{MANY_GAMES}", lists(*[9_000_000] * 150))
+    (row,) = planned.rows(told, "settings")
+    assert row["setting"] == "fewer games and players under [watch]"
+
+
 def test_sweeps_that_do_not_fit_are_made_rarer() -> None:
     told = drawn(f"[api]\ndaily_budget = 9000\n{MANY_GAMES}", lists(*[400_000] * 20))
     settings = [row["setting"] for row in planned.rows(told, "settings")]

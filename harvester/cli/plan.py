@@ -1,6 +1,7 @@
 """`harvester plan`: what will be asked, and what it costs, before anything is sent."""
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 import click
 
@@ -43,25 +44,21 @@ def plan(chosen: Globals, *, is_each: bool, section: str | None, is_json: bool, 
         show_object(planned.document(drawn, is_each=is_each))
         return
     if form == "table" and section is None:
-        _show_all(drawn, is_each=is_each)
+        _show_all(planned.document(drawn, is_each=is_each))
     else:
-        _show(drawn, section or _ROWS, form, is_each=is_each)
+        name = section or _ROWS
+        show(planned.rows(drawn, name, is_each=is_each), planned.COLUMNS[name], form)
     _say(drawn)
 
 
-def _show_all(drawn: Bill, *, is_each: bool) -> None:
-    shown = [name for name in _SECTIONS if planned.rows(drawn, name)]
+def _show_all(content: Mapping[str, Any]) -> None:
+    """Show every section that has something to tell, under its heading."""
+    shown = [name for name in _SECTIONS if content[name]]
     for place, name in enumerate(shown):
-        click.echo(f"{'' if place == 0 else chr(10)}{planned.HEADINGS[name]}")
-        _show(drawn, name, "table", is_each=is_each)
-
-
-def _show(drawn: Bill, section: str, form: str, *, is_each: bool) -> None:
-    show(planned.rows(drawn, section, is_each=is_each), planned.COLUMNS[section], form)
+        click.echo(f"\n{planned.HEADINGS[name]}" if place else planned.HEADINGS[name])
+        show(content[name], planned.COLUMNS[name], "table")
 
 
 def _say(drawn: Bill) -> None:
-    if not drawn.lines:
-        note("nothing is watched; `harvester watch add --game ID` adds a game")
     for line in planned.notes(drawn):
         note(line)

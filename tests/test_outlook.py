@@ -136,7 +136,7 @@ def test_unlock_lists_tell_how_far_their_first_reading_is(conn: Connection) -> N
     game(conn)
     polls.plan(conn, LISTS, at=NOW)
     own = schema.polls.c.achievement_id
-    cursor = json.dumps({"offset": 499})
+    cursor = json.dumps({"place": {"offset": 499}})
     conn.execute(schema.polls.update().where(own == 11).values(cursor=cursor))
     assert outlook.is_any_unlisted(conn)
     conn.execute(schema.polls.update().where(own == 12).values(listed_at=NOW))

@@ -148,7 +148,7 @@ def test_less_than_a_day_of_evidence_is_told_and_not_multiplied() -> None:
 
 def test_first_listings_tell_what_is_done_and_what_is_left() -> None:
     known = lists(1100, 20, 3000, is_listed=False)
-    begun = poll(13, is_listed=False, cursor='{"offset": 998}')
+    begun = poll(13, is_listed=False, cursor='{"place": {"offset": 998}}')
     done = poll(12)
     plan = {(one.job, one.target): one for one in (poll(11, is_listed=False), done, begun)}
     told = drawn("[watch]\ngames = [1]", Outlook(**{**vars(known), "polls": plan}))

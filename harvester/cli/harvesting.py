@@ -100,11 +100,14 @@ def _ask(made: Harvest, selection: Selection, tally: Tally) -> bool:
         rate=lambda: made.pacer.rate * made.pacer.factor,
         monotonic=time.monotonic,
         not_before=lambda: made.client.not_before,
-        count=partial(_backlog, made) if sys.stderr.isatty() else Backlog,
+        count=partial(_backlog, made),
     )
 
+    is_shown = sys.stderr.isatty()
+
     def hear(told: Told) -> None:
-        progress.hear(told)
+        if is_shown:  # else nobody need count
+            progress.hear(told)
         tally.hear(told)
 
     try:

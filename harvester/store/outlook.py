@@ -125,9 +125,7 @@ def listed(poll: Poll | Row[Any], unlocks: int) -> UnlockList:
 
 
 def _offset(cursor: str | None) -> int:
-    place = json.loads(cursor) if cursor else None
-    offset = place.get("offset") if isinstance(place, dict) else None
-    return offset if isinstance(offset, int) else 0
+    return int(json.loads(cursor)["place"]["offset"]) if cursor else 0
 
 
 def _pairs(conn: Connection, query: Select[Any]) -> list[tuple[Any, Any]]:

@@ -58,13 +58,14 @@ def drawn(bench: Bench, made: Harvest) -> Bill:
     return bill.draw_up(bench.settings, known, at=bench.world.now)
 
 
-def week_passes(bench: Bench, made: Harvest) -> Counter[str]:
-    """Ask what is due whenever it is, for a week; count the requests by job."""
-    until, asked = bench.world.now + WEEK, Counter[str]()
+def time_passes(bench: Bench, made: Harvest, during: timedelta) -> Counter[str]:
+    """Ask what is due whenever it is; count the requests by job."""
+    until, asked = bench.world.now + during, Counter[str]()
     while (due_at := next_due(made)) <= until:
         bench.world.advance(seconds=max(int((due_at - bench.world.now).total_seconds()), 0))
         for told in harvest.round_of(made, Selection()):
             asked[told.poll.job] += told.attempt.requests if told.attempt else 0
+    bench.world.advance(seconds=max(int((until - bench.world.now).total_seconds()), 0))
     return asked
 
 
@@ -80,5 +81,30 @@ def test_a_week_of_a_world_that_stands_still_costs_what_was_forecast(
     with bench.harvest() as made:
         list(harvest.round_of(made, Selection()))
         forecast = bill.by_job(drawn(bench, made).lines)
-        asked = week_passes(bench, made)
+        asked = time_passes(bench, made, WEEK)
     assert asked == {job: pytest.approx(7 * of_day, rel=NEARLY) for job, of_day in forecast.items()}
+
+
+def days_pass(bench: Bench, made: Harvest, days: int) -> Counter[str]:
+    """Let somebody unlock the same achievement every day; count the requests by job."""
+    asked = Counter[str]()
+    for _ in range(days):
+        newcomer = bench.world.add_user(f"N{bench.world.now:%y%m%d}")
+        bench.world.unlock(newcomer, min(bench.world.achievements), at=bench.world.now)
+        asked += time_passes(bench, made, timedelta(days=1))
+    return asked
+
+
+def test_what_moves_as_it_did_last_week_costs_what_was_forecast(
+    bench_of: Callable[..., Bench], world: World, sqlite_url: str
+) -> None:
+    jobs = '[jobs.progress]\nevery = "12h"\n[jobs.game-tickets]\nevery = "1d"\n'
+    bench = bench_of(populated(world), jobs=jobs, api=STILL, database=sqlite_url)
+    with bench.harvest() as made:
+        list(harvest.round_of(made, Selection()))
+        days_pass(bench, made, 7)
+        told = drawn(bench, made)
+        asked = days_pass(bench, made, 7)
+    assert told.needed["moved"] == pytest.approx(1, rel=NEARLY)
+    forecast = 7 * bill.by_job(told.lines)["unlocks"]
+    assert asked["unlocks"] == pytest.approx(forecast, rel=NEARLY)

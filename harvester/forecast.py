@@ -95,7 +95,7 @@ def per_day(some: Iterable[Line]) -> dict[str, float]:
 
 def _line(known: _Known, wanted: Wanted) -> Line:
     poll, looks = known.poll(wanted), _looks(known, wanted)
-    requests = _COSTS[wanted.job](known, wanted, looks)
+    requests = _COSTS.get(wanted.job, _one_each)(known, wanted, looks)
     work = "sweep" if wanted.job == "unlocks" else "routine"
     return Line(wanted, work, _due_at(known, wanted), looks, requests, poll)
 
@@ -152,7 +152,7 @@ def _game_tickets(known: _Known, wanted: Wanted, looks: float) -> float:
     return costs.game_tickets(known.settings.jobs.game_tickets, looks, tickets)
 
 
-def _developer_tickets(_known: _Known, _wanted: Wanted, looks: float) -> float:
+def _one_each(_known: _Known, _wanted: Wanted, looks: float) -> float:
     return looks
 
 
@@ -184,7 +184,6 @@ def _unlocks(known: _Known, wanted: Wanted, looks: float) -> float:
 
 _COSTS: Final[Mapping[str, Callable[[_Known, Wanted, float], float]]] = {
     "game-tickets": _game_tickets,
-    "developer-tickets": _developer_tickets,
     "progress": _progress,
     "distribution": _distribution,
     "unlocks": _unlocks,

@@ -1,5 +1,6 @@
 """The forecast against what then happens: a week of a world that stands still."""
 
+import json
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -108,3 +109,29 @@ def test_what_moves_as_it_did_last_week_costs_what_was_forecast(
     assert told.needed["moved"] == pytest.approx(1, rel=NEARLY)
     forecast = 7 * bill.by_job(told.lines)["unlocks"]
     assert asked["unlocks"] == pytest.approx(forecast, rel=NEARLY)
+
+
+CASES = {  # games, players, tickets of a game, jobs
+    "defaults": (2, 2, 30, {"game-tickets": "4h", "progress": "3h"}),
+    "long lists of tickets": (2, 2, 230, {"game-tickets": "3h", "progress": "6h"}),
+    "many players": (5, 10, 3, {"game-tickets": "1d", "progress": "6h"}),
+    "many games": (25, 2, 3, {"game-tickets": "1d", "progress": "6h"}),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_quiet_week_costs_what_was_forecast_whatever_is_watched(
+    bench_of: Callable[..., Bench], world: World, sqlite_url: str, case: str
+) -> None:
+    games, players, tickets, every = CASES[case]
+    populate(world, seed=5, games=games, achievements=2, users=20, tickets=tickets, days=200)
+    names = [user.name for user in list(world.people)[5 : 5 + players]]
+    watch = f"[watch]\ngames = {list(range(1, games))}\nusers = {json.dumps(names)}\n"
+    own = f"[[watch.game]]\nid = {games}\nunofficial = true\n"
+    jobs = "".join(f'[jobs.{job}]\nevery = "{often}"\n' for job, often in every.items())
+    bench = bench_of(f"{watch}{own}", jobs=jobs, api=STILL, database=sqlite_url)
+    with bench.harvest() as made:
+        list(harvest.round_of(made, Selection()))
+        forecast = bill.by_job(drawn(bench, made).lines)
+        asked = time_passes(bench, made, WEEK)
+    assert asked == {job: pytest.approx(7 * of_day, rel=NEARLY) for job, of_day in forecast.items()}

@@ -200,7 +200,7 @@ def _moved(known: _Known, still: Iterable[Line]) -> Iterator[Line]:
     sweep, or will not come again.
     """
     lists = {line.wanted.achievement_id: line for line in still if line.job == "unlocks"}
-    days = evidence_of(known.outlook, known.at) / DAY
+    days = _evidence(known.outlook, known.at) / DAY
     for read in known.outlook.moved:
         line = lists.get(read.achievement_id)
         whole = costs.pages(known.outlook.unlocks.get(read.achievement_id, 0))
@@ -211,7 +211,7 @@ def _moved(known: _Known, still: Iterable[Line]) -> Iterator[Line]:
             yield replace(line, work="moved", looks=looks, requests=looks * read.requests)
 
 
-def evidence_of(outlook: Outlook, at: datetime) -> timedelta:
+def _evidence(outlook: Outlook, at: datetime) -> timedelta:
     """Tell how long lists have been read on change, at most the seven days that count."""
     return max(at - (outlook.moved_since or at), SURELY)
 

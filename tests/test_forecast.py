@@ -23,7 +23,7 @@ MANY = 1100  # unlocks of one achievement: three pages
 JOBS = """
 [jobs.game-tickets]
 every = "2h"
-detail = false
+recheck_closed = "2d"
 [jobs.developer-tickets]
 every = "6h"
 [jobs.distribution]
@@ -36,7 +36,7 @@ every = "3h"
 
 def populated(world: World) -> str:
     """Fill the world with two games and a list of three pages; return the watchlist."""
-    populate(world, seed=5, games=2, achievements=4, users=20, tickets=12, days=200)
+    populate(world, seed=5, games=2, achievements=4, users=20, tickets=230, days=200)
     for number, ulid in enumerate(crowd(world, MANY)):
         world.unlock(ulid, min(world.achievements), at=NOW - timedelta(days=30, minutes=number))
     one, other = (user.name for user in list(world.people)[8:10])

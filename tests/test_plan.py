@@ -223,6 +223,21 @@ def test_first_listings_for_which_nothing_is_left_are_never_through() -> None:
     assert planned.document(told)["backfill_ends_at"] is None
 
 
+def test_a_budget_that_the_routine_takes_to_the_last_request_leaves_nothing_for_the_past() -> None:
+    watch = "[watch]\ngames = [1]\n[jobs.distribution]\nevery = '1d'\nat_most = '1d'\n"
+    sweeps = "[jobs.unlocks]\nsweep = '1d'\n"
+    exactly = f"[api]\ndaily_budget = 51\n{watch}{sweeps}"
+    assert drawn(exactly, lists(20)).is_fitting
+    told = drawn(exactly, lists(20, is_listed=False))
+    assert not told.is_fitting
+    assert "this does not fit: nothing is left for first listings" in planned.notes(told)
+
+
+def test_a_wait_that_ra_asked_for_is_told() -> None:
+    told = drawn(TWO_GAMES, Outlook(not_before_at=NOW + DAY))
+    assert "RA asked us to wait until 2026-03-02 12:00 UTC" in planned.notes(told)
+
+
 TOO_MUCH = {
     "budget": ("daily_budget = 5000", lists()),
     "pace": ("requests_per_second = 0.05", lists()),

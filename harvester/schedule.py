@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
-from itertools import dropwhile, islice
+from itertools import dropwhile, islice, takewhile
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
@@ -102,6 +102,12 @@ def every_of(text: str) -> Every | None:
     return Every(int(found[1]), int(found[2]) if found[2] else None)
 
 
+def cron_of(text: str) -> Cron | None:
+    """Read a cron expression back that `text_of` wrote, be it before other words; else None."""
+    first = text.partition(", ")[0]
+    return Cron(first) if len(first.split()) == _CRON_FIELDS else None
+
+
 def readable(schedule: Schedule) -> str:
     """Return the shortest text a user would write for a schedule ("1h", "on-change")."""
     if isinstance(schedule, Every):
@@ -121,6 +127,16 @@ def interval_seconds(schedule: Clockwork, at: datetime, timezone: ZoneInfo) -> i
         return schedule.seconds
     first, second = islice(_firings(schedule, at, timezone), 2)
     return int((second - first).total_seconds())
+
+
+def looks_between(
+    schedule: Clockwork, since: datetime, until: datetime, timezone: ZoneInfo
+) -> float:
+    """Return how many looks fall into a stretch of time; for durations this is a mean."""
+    if isinstance(schedule, Every):
+        return (until - since).total_seconds() / schedule.seconds
+    firings = _firings(schedule, since, timezone)
+    return float(sum(1 for _ in takewhile(lambda due: due <= until, firings)))
 
 
 def next_due(

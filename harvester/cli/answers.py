@@ -19,8 +19,9 @@ from harvester.cli.options import (
     several_games,
     several_users,
 )
+from harvester.cli.outlook import how_far
 from harvester.cli.reading import reading
-from harvester.cli.session import note, show
+from harvester.cli.session import note, settings_of, show
 from harvester.errors import ConfigError
 from harvester.store import report, series, trends
 from harvester.store.sql import run_query
@@ -52,13 +53,17 @@ def status(chosen: Globals, *, is_each: bool, form: str) -> None:
     """Show how every poll is doing.
 
     Coverage is the share of the time since it is watched, 30 days at most, in which it was
-    looked at as often as planned: 1 is always. Times are UTC.
+    looked at as often as planned: 1 is always. Times are UTC. How far the first listings of
+    unlocks are, and what a budget that is nearly spent leaves undone, is said beside the table.
     """
     with reading(chosen) as engine, engine.connect() as conn:
         rows = report.status(conn, at=clock.now(), is_each=is_each)
+        remarks = list(how_far(conn, settings_of(chosen), at=clock.now()))
     show(rows, report.COLUMNS, form)
     if not rows:
         note("nothing was planned yet; `harvester fetch` does, and asks")
+    for remark in remarks:
+        note(remark)
 
 
 @click.command()

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
-from math import inf
 from typing import Final
 
 from harvester import backlog, forecast, limits
@@ -70,12 +69,6 @@ class Bill:
     def ends_at(self, requests: int) -> datetime | None:
         """Tell when so many requests are through that have to give way to all else; None: never."""
         return limits.ends_at(self.limits, self.at, requests, self.requests)
-
-    @property
-    def waiting(self) -> list[str]:
-        """The kinds of work that today's budget is too short for, the most urgent first."""
-        needed = {**self.needed, BACKFILL: float(self.backlog.requests_left and inf)}
-        return limits.waiting(self.limits, self.at, needed)
 
     @property
     def is_fitting(self) -> bool:

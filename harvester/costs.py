@@ -9,6 +9,7 @@ from datetime import timedelta
 from math import ceil, floor
 from typing import Final
 
+from harvester.api import standings
 from harvester.settings import DistributionJob, GameTicketsJob
 from harvester.store.outlook import Tickets
 
@@ -17,7 +18,6 @@ UNLOCKS_PAGE: Final = 500
 TICKETS_PAGE: Final = 100
 HARDCORE_AND_CASUAL: Final = 2
 IN_TIME: Final = 0.95  # of its age is enough for a ticket to be looked at again
-MOST_CHARACTERS: Final = 3000  # of the ids in one question about many games
 _ROUNDING: Final = 1e-9
 
 
@@ -51,13 +51,7 @@ def _more_pages(job: GameTicketsJob, looks: float, tickets: Tickets) -> float:
 
 def survey(looks: float, games: Iterable[int]) -> float:
     """Ask how far one player is in all games, in as few questions as URLs have room for."""
-    questions, room = 1, MOST_CHARACTERS
-    for game in games:
-        length = len(f"{game}%2C")
-        if length > room:
-            questions, room = questions + 1, MOST_CHARACTERS
-        room -= length
-    return looks * questions
+    return looks * max(1, len(list(standings.chunks([*games]))))
 
 
 def distribution(job: DistributionJob, looks: float, *, is_unofficial: bool) -> float:

@@ -57,20 +57,6 @@ def granted(limits: Limits, needed: Mapping[str, float]) -> dict[str, float]:
     return shares
 
 
-def waiting(limits: Limits, at: datetime, needed: Mapping[str, float]) -> list[str]:
-    """Tell what today's budget is too short for, of works that need so much a day.
-
-    What has no end (infinite) is content with one request.
-    """
-    left, rest_of_day, short = limits.left_today, (_midnight(at) - at) / DAY, []
-    for work, requests in needed.items():
-        want = requests * rest_of_day if requests < inf else 1.0
-        if left < want:
-            short.append(work)
-        left = max(left - want, 0.0)
-    return short
-
-
 def slip(limits: Limits, needed: float, share: float, spacing: timedelta) -> timedelta | None:
     """Tell how late work becomes that comes every `spacing` and gets a `share` of its need.
 

@@ -310,17 +310,6 @@ def progress(bill: Bill, backlog: Backlog) -> str:
     return f"backfill: {backlog}; {end}"
 
 
-def waiting(bill: Bill) -> Iterator[str]:
-    """Say what waits for the next UTC day, if today's budget is too short for all."""
-    late = bill.waiting
-    if late:
-        spent, budget = bill.limits.requests_today, bill.limits.daily_budget
-        yield (
-            f"budget: {spent:,} of {budget:,.0f} requests of this UTC day are spent; what is "
-            f"left is too little for {', '.join(late)}, which waits for the next day"
-        )
-
-
 def _count(requests: float) -> str:
     return f"{requests:,.0f} requests"
 

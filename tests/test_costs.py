@@ -126,23 +126,3 @@ def test_first_listings_end_when_pace_and_budget_beside_the_rest_allow(
     limit: Limits, requests: float, others: float, ends_at: datetime | None
 ) -> None:
     assert limits.ends_at(limit, NOON, requests, others) == ends_at
-
-
-@pytest.mark.parametrize(
-    ("spent", "short"),
-    [
-        (0, []),
-        (1000, ["moved", "sweep", "backfill"]),  # 500 left, which the routine takes
-        (1100, ["routine", "moved", "sweep", "backfill"]),
-        (750, ["backfill"]),
-    ],
-)
-def test_a_budget_that_is_nearly_spent_leaves_the_least_urgent_waiting(
-    spent: int, short: list[str]
-) -> None:
-    needed = {"routine": 1000.0, "moved": 100.0, "sweep": 400.0, "backfill": inf}
-    assert limits.waiting(Limits(1, 1500, spent), NOON, needed) == short
-
-
-def test_without_a_budget_nothing_waits_for_the_next_day() -> None:
-    assert limits.waiting(Limits(1), NOON, {"routine": 1e9, "backfill": inf}) == []

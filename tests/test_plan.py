@@ -433,5 +433,4 @@ def test_status_says_what_a_budget_that_is_spent_leaves_waiting(
     bench.configure("[watch]\ngames = [1]", api="daily_budget = 1", database=str(engine.url))
     told = shell("status").err
     engine.dispose()
-    assert "budget: 1 of 1 requests of this UTC day are spent" in told
-    assert "routine, sweep, backfill" in told
+    assert "the daily budget of 1 requests is spent; what is due waits for the next UTC day" in told

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from harvester import app, backlog, bill, planned
+from harvester import admission, app, backlog, bill, planned
 from harvester.config import Settings
 from harvester.store import db, migrate, outlook
 from harvester.store.outlook import Outlook
@@ -30,4 +30,5 @@ def how_far(conn: Connection, settings: Settings, *, at: datetime) -> Iterator[s
     left = backlog.in_all(outlook.unlock_lists(conn))
     if not left.is_over:
         yield planned.progress(drawn, left)
-    yield from planned.waiting(drawn)
+    if short := admission.shortage(conn, settings, at=at):
+        yield short

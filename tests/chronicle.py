@@ -46,6 +46,7 @@ DEED = st.one_of(
     _deed("copy", which, who, hardcore, st.integers(20, 400)),
     _deed("upgrade", which, st.integers(0, 30), st.integers(0, 14)),
     _deed("reset", which, st.integers(0, 30)),
+    _deed("resets", which, st.integers(0, 30)),
     _deed("freeze", which),
     _deed("demote", which),
     _deed("promote", which),
@@ -123,6 +124,11 @@ class Chronicle:
             truth.held == held and end > since for truth, end in zip(told, ends, strict=True)
         )
 
+    def is_steady(self, key: Key, since: int) -> bool:
+        """Whether something is true now, and was already after deed `since`."""
+        last = self.truths[key][-1]
+        return last.held is not None and last.number <= since
+
     def may_be_missed(self, key: Key, read: int) -> str | None:
         """Name the blind spot for which an unlock may be missed by who last read after `read`."""
         own, ulid = key
@@ -173,6 +179,11 @@ class Chronicle:
         for row in self._at(own, place):
             self.world.reset(row.user.ulid, own)
 
+    def resets(self, own: int, place: int) -> None:
+        """Take back some rows that follow on each other."""
+        for row in self.rows(own)[place:][: PAGE // 2]:
+            self.world.reset(row.user.ulid, own)
+
     def unrank(self, own: int, place: int) -> None:
         """Take somebody who holds an achievement out of all counters."""
         for row in self._at(own, place):
@@ -215,6 +226,7 @@ _DOERS: dict[str, Callable[..., None]] = {
     "copy": Chronicle.unlock,
     "upgrade": Chronicle.upgrade,
     "reset": Chronicle.reset,
+    "resets": Chronicle.resets,
     "freeze": Chronicle.freeze,
     "demote": Chronicle.demote,
     "promote": Chronicle.promote,

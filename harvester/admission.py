@@ -155,7 +155,8 @@ def shortage(conn: Connection, settings: Settings, *, at: datetime) -> str:
     """Say in one line what today's budget, as the database has it, leaves waiting; "": nothing."""
     budget = settings.api.daily_budget
     if budget and runs.asked_on(conn, at.date()) >= budget:
-        return f"the daily budget of {budget} requests is spent; what is due waits for the next UTC day"
+        spent = f"the daily budget of {budget} requests is spent"
+        return f"{spent}; what is due waits for the next UTC day"
     return told(waiting(conn, settings, at=at))
 
 

@@ -192,7 +192,7 @@ def ask(harvest: Harvest, poll: Poll, selection: Selection) -> Told | None:
     every other `ApiError` becomes an outcome.
     """
     harvest.tell(Told(poll, partial(_due_left, harvest, selection)))
-    get = Asker(harvest.client, poll.digests)
+    get = Asker(harvest.client, _believed(harvest, poll))
     look = _look(harvest, poll, get)
     if not look.is_over:
         return None
@@ -200,6 +200,12 @@ def ask(harvest: Harvest, poll: Poll, selection: Selection) -> Told | None:
     if isinstance(look.trouble, Refused):
         raise look.trouble
     return Told(poll, changes=attempt.changes, attempt=attempt)
+
+
+def _believed(harvest: Harvest, poll: Poll) -> str | None:
+    """Tell the answers that need no reading; none where one may prove or clear an absence."""
+    with harvest.engine.connect() as conn:
+        return None if absence.is_suspected(conn, poll.user_id) else poll.digests
 
 
 def _look(harvest: Harvest, poll: Poll, get: Asker) -> _Look:
@@ -330,8 +336,6 @@ def _account_closed(conn: Connection, poll: Poll, attempt: Attempt, get: Asker) 
     if attempt.changes and poll.job == "progress":
         polls.forget_answers(conn, poll)
     digests = get.digests if attempt.error is None else None
-    if digests and absence.is_suspected(conn, poll.user_id):
-        digests = None  # the next answer is the proof, be it the same
     return {**dict.fromkeys(("requests", "rows_opened", "rows_closed"), 0), "digests": digests}
 
 

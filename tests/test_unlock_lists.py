@@ -334,6 +334,20 @@ def test_a_rename_in_the_middle_of_a_list_is_followed(bench: Bench, game: World)
     assert len(rows(bench, schema.users)) == 1201  # and the author
 
 
+def test_a_head_where_nothing_is_new_is_read_no_further_than_its_overlap(
+    bench: Bench, game: World
+) -> None:
+    old = [NOW - timedelta(days=20, hours=place) for place in range(60)]
+    for at, ulid in zip(old, crowd(game, 60), strict=True):
+        game.unlock(ulid, 11, at=at)
+    fetch(bench)
+    lists_asked(game)
+    game.unlock(game.add_user("Copied"), 11, at=NOW - timedelta(days=300))
+    game.advance(hours=1)
+    assert outcomes(fetch(bench))[LIST] == "unchanged"
+    assert lists_asked(game) == [(0, 22)]  # two counters rose, and twenty rows of overlap
+
+
 # --- what a list proves
 
 

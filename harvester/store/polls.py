@@ -7,11 +7,12 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, case, func, or_, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, case, func, literal, or_, select
 
 from harvester.schedule import Every, every_of, share, stretched_due
 from harvester.schedule import next_due as slot_after
 from harvester.store import schema
+from harvester.store.instants import Seconds
 
 polls = schema.polls
 ROUTINE, MOVED, SWEEP, BACKFILL = range(4)  # what is asked first when several are due
@@ -245,19 +246,29 @@ def user_of(conn: Connection, asked_as: str) -> int | None:
 
 
 def chosen(conn: Connection, selection: Selection) -> list[Poll]:
-    """List the watched polls of a selection, in the order in which they would be asked."""
-    query = select(polls).where(*selection.conditions()).order_by(*_ORDER)
+    """List the watched polls of a selection, the most urgent class first."""
+    by_class = (polls.c.priority, polls.c.due_at, polls.c.id)
+    query = select(polls).where(*selection.conditions()).order_by(*by_class)
     return [of(row) for row in conn.execute(query).mappings()]
 
 
-_CLASS = polls.c.priority
-_ORDER = (
-    _CLASS,
-    case((_CLASS == SWEEP, polls.c.churn), else_=0).desc(),  # where most came and went
-    case((_CLASS == BACKFILL, polls.c.listed_from_at)).desc(),  # which came back the least
-    polls.c.due_at,
-    polls.c.id,
-)
+def _order(at: datetime) -> tuple[ColumnElement[Any], ...]:
+    """Tell in which order polls are asked of which all are due `at` an instant.
+
+    A sweep that is overdue by more than its whole interval goes before all others: else one
+    with little churn would never be its turn where the budget never suffices.
+    """
+    own = polls.c
+    overdue = Seconds(literal(at, schema.Instant)) - Seconds(own.due_at)
+    is_starved = (own.priority == SWEEP) & (overdue > own.interval_seconds)
+    return (
+        own.priority,
+        case((is_starved, 0), else_=1),
+        case((is_starved, 0), (own.priority == SWEEP, own.churn), else_=0).desc(),
+        case((own.priority == BACKFILL, own.listed_from_at)).desc(),  # which came back the least
+        own.due_at,
+        own.id,
+    )
 
 
 def next_due(
@@ -273,7 +284,7 @@ def next_due(
     come back to the same instant. Cost: O(polls that are due).
     """
     query = select(polls).where(*selection.conditions(), polls.c.due_at <= at, *only)
-    row = conn.execute(query.order_by(*_ORDER).limit(1)).mappings().first()
+    row = conn.execute(query.order_by(*_order(at)).limit(1)).mappings().first()
     return None if row is None else of(row)
 
 

@@ -14,7 +14,6 @@ from typing import Any, Final
 
 from sqlalchemy import (
     CTE,
-    BigInteger,
     ColumnElement,
     Connection,
     Row,
@@ -25,12 +24,10 @@ from sqlalchemy import (
     literal,
     select,
 )
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.functions import GenericFunction
 
 from harvester.store import runs, schema
 from harvester.store.evidence import TOLERANCE
+from harvester.store.instants import Seconds
 
 COLUMNS: Final = (
     "job",
@@ -45,24 +42,6 @@ LOOKED_BACK: Final = timedelta(days=30)
 
 polls, fetches = schema.polls, schema.fetches
 _SUCCESSES = fetches.c.outcome.in_(["changed", "unchanged"])
-
-
-class _Seconds(GenericFunction[int]):
-    """An instant as seconds, to be subtracted; every database spells it differently."""
-
-    type = BigInteger()
-    name = "harvester_seconds"
-    inherit_cache = True
-
-
-@compiles(_Seconds, "sqlite")
-def _in_sqlite(element: _Seconds, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401
-    return f"CAST(strftime('%s', {compiler.process(element.clauses, **options)}) AS INTEGER)"
-
-
-@compiles(_Seconds, "postgresql")
-def _in_postgresql(element: _Seconds, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401
-    return f"CAST(EXTRACT(EPOCH FROM {compiler.process(element.clauses, **options)}) AS BIGINT)"
 
 
 def status(conn: Connection, *, at: datetime, is_each: bool = False) -> list[dict[str, Any]]:
@@ -140,8 +119,8 @@ def _edge(start: ColumnElement[datetime]) -> ColumnElement[datetime]:
 
 def _hole(looks: CTE) -> ColumnElement[int]:
     """Tell the seconds of the hole before a look that lie in the time in question."""
-    whole = _Seconds(looks.c.first_at) - _Seconds(looks.c.since)
-    visible = _Seconds(looks.c.first_at) - _Seconds(_later(looks.c.since, looks.c.start))
+    whole = Seconds(looks.c.first_at) - Seconds(looks.c.since)
+    visible = Seconds(looks.c.first_at) - Seconds(_later(looks.c.since, looks.c.start))
     is_hole = and_(whole > TOLERANCE * looks.c.promised, visible > 0)
     return case((is_hole, visible), else_=0)
 

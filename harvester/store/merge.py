@@ -20,7 +20,7 @@ def users(conn: Connection, stand_in: int, *, into: int) -> None:
     value, the newer one wins.
     """
     for table in reversed(schema.metadata.sorted_tables):
-        for column in _naming_users(table):
+        for column in schema.naming_users(table):
             _hand_over(conn, table, column, stand_in, into)
     conn.execute(schema.users.delete().where(schema.users.c.id == stand_in))
     _show_name(conn, into)
@@ -31,15 +31,6 @@ def _show_name(conn: Connection, own: int) -> None:
     names, him = schema.user_names.c, schema.users.c.id == own
     name = select(names.name).where(names.user_id == own, names.valid_to.is_(None))
     conn.execute(schema.users.update().where(him).values(name=name.scalar_subquery()))
-
-
-def _naming_users(table: Table) -> list[str]:
-    return [
-        column.name
-        for column in table.c
-        for key in column.foreign_keys
-        if key.column.table is schema.users
-    ]
 
 
 def _hand_over(conn: Connection, table: Table, column: str, stand_in: int, into: int) -> None:

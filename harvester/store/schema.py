@@ -1,8 +1,11 @@
 """The tables. Every history table is built by `versioned`, every instant is an `Instant`."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from functools import cache, cached_property
+from operator import itemgetter
+from typing import Any, TypeAlias
 
 from sqlalchemy import (
     BigInteger,
@@ -27,6 +30,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import SchemaItem
 from sqlalchemy.types import TypeDecorator, TypeEngine
+
+Key: TypeAlias = tuple[Any, ...]
 
 metadata = MetaData(
     naming_convention={
@@ -56,18 +61,25 @@ class Instant(TypeDecorator[datetime]):
         """Refuse instants without a zone: they would be stored as something they are not."""
         if value is None:
             return None
-        if value.tzinfo is None:
-            raise ValueError("an instant needs a time zone")
-        utc = value.astimezone(UTC).replace(microsecond=0)
-        return utc if dialect.name == "postgresql" else utc.strftime("%Y-%m-%d %H:%M:%S")
+        utc = value if value.tzinfo is UTC else _in_utc(value)
+        if dialect.name == "postgresql":
+            return utc.replace(microsecond=0)
+        day, time = (utc.year, utc.month, utc.day), (utc.hour, utc.minute, utc.second)
+        return "%04d-%02d-%02d %02d:%02d:%02d" % (*day, *time)  # noqa: UP031 - a third of strftime's time
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ANN401, ARG002 - as above
         """Hand out aware UTC instants, whatever the database keeps."""
         if value is None:
             return None
         if isinstance(value, str):
-            return datetime.fromisoformat(value).replace(tzinfo=UTC)
+            return datetime.fromisoformat(f"{value}Z")
         return value.astimezone(UTC)  # type: ignore[no-any-return]
+
+
+def _in_utc(value: datetime) -> datetime:
+    if value.tzinfo is None:
+        raise ValueError("an instant needs a time zone")
+    return value.astimezone(UTC)
 
 
 Id = BigInteger().with_variant(Integer(), "sqlite")  # INTEGER PRIMARY KEY is the rowid there
@@ -92,6 +104,12 @@ class History:
     key: tuple[str, ...]
     values: tuple[str, ...]
     entity: Table | None = None
+
+    @cached_property
+    def key_of(self) -> Callable[[Mapping[str, Any]], Key]:
+        """What takes the key out of a row."""
+        first, *others = self.key
+        return itemgetter(*self.key) if others else lambda row: (row[first],)
 
 
 HISTORIES: dict[str, History] = {}
@@ -365,3 +383,15 @@ runs = Table(
     Column("quiet_since_at", Instant),  # the last 429, or doubling of the pace since
     Column("not_before_at", Instant),  # RA asked us to wait until then
 )
+
+
+@cache
+def referring(table: Table) -> tuple[tuple[str, Table], ...]:
+    """List the columns of a table that refer to an entity, and which one."""
+    return tuple((column.name, key.column.table) for column in table.c for key in column.foreign_keys)
+
+
+@cache
+def naming_users(table: Table) -> tuple[str, ...]:
+    """List the columns of a table that name users."""
+    return tuple(name for name, entity in referring(table) if entity is users)

@@ -10,7 +10,7 @@ ALEMBIC := $(BIN)/alembic -x url=sqlite:///$(VENV)/scratch.db
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check fmt migrate wheel clean
+.PHONY: help demo test check fmt migrate bench wheel clean
 
 help: ## say what can be made (this)
 	@awk -F ': .*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -39,13 +39,16 @@ migrate: $(VENV)/dev ## write a migration for a changed schema: make migrate M="
 	$(ALEMBIC) upgrade head
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(ALEMBIC) revision --autogenerate -m "$(M)"
 
+bench: $(VENV)/bench ## measure ra-harvester beside others: make bench [QUICK=1] [DOC=1]
+	$(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(if $(DOC),--write docs/performance.md)
+
 wheel: $(VENV)/dev ## build the wheel in dist/
 	$(BIN)/python -m build --wheel
 
 clean: ## remove everything that these chores made
 	rm -rf $(VENV) build dist htmlcov .coverage .coverage.* demo.db demo.db-* demo.db.*
 	rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache
-	find harvester migrations tests -name __pycache__ -prune -exec rm -rf {} +
+	find benchmarks harvester migrations tests -name __pycache__ -prune -exec rm -rf {} +
 
 # --- setting up ------------------------------------------------------------------------------
 
@@ -78,4 +81,9 @@ $(VENV)/runtime: $(BIN)/python pyproject.toml
 
 $(VENV)/dev: $(BIN)/python pyproject.toml
 	$(PIP) --editable '.[dev]'
+	@touch $(VENV)/runtime $@
+
+# A contender that cannot be installed says so in the tables.
+$(VENV)/bench: $(BIN)/python pyproject.toml
+	$(PIP) --editable '.[bench]' || $(PIP) --editable .
 	@touch $(VENV)/runtime $@

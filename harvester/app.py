@@ -20,7 +20,7 @@ from harvester.errors import DatabaseUnfit
 from harvester.harvest import Harvest, Told
 from harvester.meter import Meter
 from harvester.stop import Stop
-from harvester.store import db, lock, migrate, runs
+from harvester.store import db, evidence, lock, migrate, runs
 
 UNREMARKABLE_SECONDS = 10  # the longest wait for a request's turn without a sign of life
 
@@ -127,13 +127,16 @@ def _made(
     with engine.begin() as conn:
         before = runs.legacy(conn, at=time_of.now())
         run = runs.start(conn, command, at=time_of.now())
+        evidence_ids = evidence.ids(conn)
     meter = Meter(api.daily_budget, clock=time_of.now, asked_before=before.requests_today)
     wait = time_of.wait or stop.wait
     pacer = Pacer(api.requests_per_second, api.burst, time_of.monotonic, wait)
     pacer.factor = before.pace_factor
     client = Client(api, pacer=pacer, stop=stop, now=time_of.now, admit=meter.admit)
     client.not_before = before.not_before_at
-    made = Harvest(engine, client, pacer, meter, time_of.now, stop, run, settings, tell)
+    made = Harvest(
+        engine, client, pacer, meter, time_of.now, stop, run, settings, evidence_ids, tell
+    )
     client.wait = time_of.wait or partial(harvest.pause, made)
     pacer.wait = time_of.wait or partial(_keep_pace, made)
     return made

@@ -41,7 +41,7 @@ class Progress:
     def hear(self, told: Told) -> None:
         """Take in what is being asked, or what came of it."""
         self.asking = f"asking {told.poll.job} {told.poll.target}"
-        self.due_left = told.due_left
+        self.due_left = told.due_left()
         if told.attempt is not None:
             self.done += 1
             self.rows += told.changes.opened + told.changes.closed

@@ -4,27 +4,28 @@ due poll -> ask -> observe -> record -> prove -> reschedule, one transaction per
 step, until nothing is due. What an answer may do is decided here and nowhere else.
 """
 
-import json
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import InternalError, OperationalError
 
-from harvester import outcome, watchlist
+from harvester import outcome, step, watchlist
 from harvester.api.client import Client
 from harvester.api.pace import Pacer
+from harvester.asker import Asker
 from harvester.clock import Clock
 from harvester.config import Settings
-from harvester.endpoints import ENDPOINTS, KEPT, Observation
+from harvester.endpoints import ENDPOINTS, Observation, Steps
 from harvester.errors import ApiError, GaveUp, HarvesterError, Invalid, Refused, Struck, Unavailable
 from harvester.meter import Meter
 from harvester.question import ask_of
 from harvester.stop import Stop
-from harvester.store import absence, evidence, history, known, polls, runs, schema, users
+from harvester.store import absence, evidence, history, known, moving, polls, runs, schema
 from harvester.store.evidence import Attempt
 from harvester.store.polls import Poll, Selection
 from harvester.store.rows import Changes
@@ -36,12 +37,19 @@ SHORT_PAUSE_SECONDS = 60  # a longer wait shows signs of life
 PROOFS_APART = timedelta(hours=1)  # two proofs of absence need never be further apart
 
 
+def _none_due() -> int:
+    return 0
+
+
 @dataclass(frozen=True)
 class Told:
-    """What a round tells whoever watches it: what is asked, or what came of it."""
+    """What a round tells whoever watches it: what is asked, or what came of it.
+
+    `due_left` counts what is still due when it is called.
+    """
 
     poll: Poll
-    due_left: int = 0
+    due_left: Callable[[], int] = _none_due
     changes: Changes = field(default_factory=Changes)
     attempt: Attempt | None = None
 
@@ -58,6 +66,7 @@ class Harvest:
     stop: Stop
     run: int
     settings: Callable[[], Settings]
+    evidence_ids: Iterator[int]
     tell: Callable[[Told], None] = lambda _told: None
 
 
@@ -130,49 +139,55 @@ def _give_up_when_unavailable(harvest: Harvest, told: Told | None) -> None:
 
 @dataclass(frozen=True)
 class _Look:
-    """How far one look has come: its newest instant, what it wrote, and what went wrong."""
+    """How far one look has come: the poll as it is now, its newest instant, what went wrong.
 
+    `is_over` is false where it was broken off in good order, to go on at a later turn.
+    """
+
+    poll: Poll
     at: datetime
     changes: Changes = field(default_factory=Changes)
     trouble: ApiError | None = None
+    is_over: bool = True
 
 
-def ask(harvest: Harvest, poll: Poll, selection: Selection) -> Told:
+def ask(harvest: Harvest, poll: Poll, selection: Selection) -> Told | None:
     """Ask one poll, remember what it told, prove that we looked, and plan the next time.
 
-    Raises `Refused`, after writing it down; every other `ApiError` becomes an outcome.
+    None where its turn is over, but not its look. Raises `Refused`, after writing it down;
+    every other `ApiError` becomes an outcome.
     """
-    harvest.tell(Told(poll, _due_left(harvest, selection)))
-    sent = harvest.client.sent
-    look = _look(harvest, poll)
-    attempt = _attempt(look, harvest.clock(), harvest.client.sent - sent)
-    attempt = _finish(harvest, poll, attempt, look.trouble)
+    harvest.tell(Told(poll, partial(_due_left, harvest, selection)))
+    get = Asker(harvest.client, poll.digests)
+    look = _look(harvest, poll, get)
+    if not look.is_over:
+        return None
+    attempt = _finish(harvest, look, get)
     if isinstance(look.trouble, Refused):
         raise look.trouble
-    return Told(poll, changes=look.changes, attempt=attempt)
+    return Told(poll, changes=attempt.changes, attempt=attempt)
 
 
-def _look(harvest: Harvest, poll: Poll) -> _Look:
-    """Ask, and commit what is told step by step, until all is told or something is wrong."""
-    look = _Look(poll.last_attempt_at or poll.watched_from)
+def _look(harvest: Harvest, poll: Poll, get: Asker) -> _Look:
+    """Ask, and commit what is told step by step, until all is told or something is wrong.
+
+    Each step is told what it changed. What may be broken off is, after each step: something
+    more urgent may have become due.
+    """
+    fetch_id = poll.fetch_id or next(harvest.evidence_ids)
+    look, changes = _Look(poll, poll.last_attempt_at or poll.watched_from), None
+    steps = _observe(harvest, poll, get)
     try:
-        for observation in _observe(harvest, poll):
-            changes, at = _commit(harvest, poll, observation, since=look.at)
-            look = _Look(at, look.changes + changes)
+        while True:
+            observation = steps.send(changes)
+            look, changes = _commit(harvest, look, observation, fetch_id, get.sent)
+            if observation.is_turn:
+                steps.close()
+                return replace(look, is_over=False)
+    except StopIteration:
+        return look
     except ApiError as trouble:
         return replace(look, trouble=trouble)
-    return look
-
-
-def _attempt(look: _Look, now: datetime, requests: int) -> Attempt:
-    """Put a look that is over into the words of the evidence."""
-    trouble, at = look.trouble, max(now, look.at)
-    why = str(trouble) if trouble else None
-    if trouble is None or outcome.is_answered(trouble):
-        word = "changed" if look.changes else "unchanged"
-        return Attempt(word, at, requests, look.changes, why)
-    body = trouble.body if isinstance(trouble, Invalid) else None
-    return Attempt(trouble.outcome, at, requests, look.changes, why, body)
 
 
 def _due_left(harvest: Harvest, selection: Selection) -> int:
@@ -180,79 +195,44 @@ def _due_left(harvest: Harvest, selection: Selection) -> int:
         return polls.count_due(conn, selection, at=harvest.clock())
 
 
-def _observe(harvest: Harvest, poll: Poll) -> Iterator[Observation]:
+def _observe(harvest: Harvest, poll: Poll, get: Asker) -> Steps:
     with harvest.engine.connect() as conn:
         question = ask_of(conn, harvest.settings(), poll, at=harvest.clock())
-    return ENDPOINTS[poll.job].observe(harvest.client.get, poll.place, question)
+    return ENDPOINTS[poll.job].observe(get, poll.place, question)
 
 
 def _commit(
-    harvest: Harvest, poll: Poll, observation: Observation, *, since: datetime
-) -> tuple[Changes, datetime]:
-    """Make one durable step, at the instant its answer arrived; tell that instant.
+    harvest: Harvest, look: _Look, observation: Observation, fetch_id: int, requests: int
+) -> tuple[_Look, Changes]:
+    """Make one durable step, at the instant its answer arrived; tell what it changed.
 
-    Where the clock stepped back, the newest instant already written is used: `since` is
-    that of this poll's step before.
+    Where the clock stepped back, the newest instant already written is used.
     """
-    at = max(harvest.clock(), since)
+    at = max(harvest.clock(), look.at)
     while True:
         try:
             with harvest.engine.begin() as conn:
-                return _write(conn, harvest, poll, observation, at), at
+                poll, changes = _write(conn, harvest, look.poll, observation, at, fetch_id)
+                if observation.is_turn:
+                    poll = polls.change(conn, poll, requests=poll.requests + requests)
         except history.BehindHistory as behind:
             at = behind.newest
+        else:
+            return replace(look, poll=poll, at=at, changes=look.changes + changes), changes
 
 
 def _write(
-    conn: Connection, harvest: Harvest, poll: Poll, observation: Observation, at: datetime
-) -> Changes:
-    """Write batches, absences, tokens and cursor of one step."""
-    poll = polls.reload(conn, poll)
-    fetch_id = evidence.reserve(conn, poll)
-    batches, changes = users.bind(conn, observation.batches, at=at, fetch_id=fetch_id)
-    for batch in batches:
-        changes += history.record(conn, batch, at=at, fetch_id=fetch_id)
-        absence.sighted(conn, batch)
-    listings, met = users.bind_listings(conn, observation.listings, at=at, fetch_id=fetch_id)
-    changes += met
-    for listing in listings:
-        changes += absence.settle(conn, listing, at=at, spacing=_spacing(harvest))
-    for gone in observation.gone:
-        changes += absence.mark_gone(conn, gone, at=at)
-    changes += _remember(conn, poll, observation, at, fetch_id)
-    if changes:
-        polls.change(conn, poll, fetch_id=fetch_id)
-    for job, tokens in observation.tokens.items():
-        unmoved = polls.notice(conn, job, tokens, at=at)
-        if unmoved:
-            evidence.imply(conn, unmoved, at=at)
+    conn: Connection,
+    harvest: Harvest,
+    poll: Poll,
+    observation: Observation,
+    at: datetime,
+    fetch_id: int,
+) -> tuple[Poll, Changes]:
+    spacing = min(harvest.settings().jobs.unlocks.sweep, PROOFS_APART)
+    told = step.write(conn, poll, observation, at=at, fetch_id=fetch_id, spacing=spacing)
     _beat(conn, harvest, at)
-    return changes
-
-
-def _spacing(harvest: Harvest) -> timedelta:
-    return min(harvest.settings().jobs.unlocks.sweep, PROOFS_APART)
-
-
-def _remember(
-    conn: Connection, poll: Poll, observation: Observation, at: datetime, fetch_id: int
-) -> Changes:
-    """Note in the poll how far it has come, who its user is, and what it read completely."""
-    changes = Changes()
-    noted: dict[str, Any] = {"cursor": _json(observation.cursor)}
-    if observation.memory is not KEPT:
-        noted["memory"] = _json(observation.memory)
-    if observation.user is not None:
-        ids, changes = users.resolve(conn, [observation.user], at=at, fetch_id=fetch_id)
-        noted["user_id"] = ids[observation.user]
-    if observation.token is not None:
-        noted |= {"token": observation.token, "listed_at": at, "priority": polls.SWEEP}
-    polls.change(conn, poll, **noted)
-    return changes
-
-
-def _json(value: object) -> str | None:
-    return None if value is None else json.dumps(value)
+    return told
 
 
 def _beat(conn: Connection, harvest: Harvest, at: datetime) -> None:
@@ -289,28 +269,52 @@ def end(harvest: Harvest) -> None:
         runs.end(conn, harvest.run, at=at)
 
 
-def _judged(poll: Poll, attempt: Attempt) -> Attempt:
-    """Call a look changed that wrote anything, be it before it was broken off and taken up."""
-    has_written = poll.fetch_id is not None
-    is_changed = attempt.outcome == "unchanged" and has_written
-    return replace(attempt, outcome="changed") if is_changed else attempt
+def _attempt(look: _Look, now: datetime, requests: int) -> Attempt:
+    """Put a look that is over into the words of the evidence, its earlier turns included."""
+    poll, trouble, at = look.poll, look.trouble, max(now, look.at)
+    why = str(trouble) if trouble else None
+    changes, requests = Changes(poll.rows_opened, poll.rows_closed), poll.requests + requests
+    if trouble is None or outcome.is_answered(trouble):
+        return Attempt("changed" if changes else "unchanged", at, requests, changes, why)
+    body = trouble.body if isinstance(trouble, Invalid) else None
+    return Attempt(trouble.outcome, at, requests, changes, why, body)
 
 
-def _finish(harvest: Harvest, poll: Poll, attempt: Attempt, trouble: ApiError | None) -> Attempt:
+def _finish(harvest: Harvest, look: _Look, get: Asker) -> Attempt:
     """Prove the look and plan the next one, in one transaction; tell what the look came to."""
-    settings = harvest.settings()
+    settings, trouble, now = harvest.settings(), look.trouble, harvest.clock()
+    attempt = _attempt(look, now, get.sent)
     with harvest.engine.begin() as conn:
-        poll = polls.reload(conn, poll)
-        attempt, at = _judged(poll, attempt), attempt.at
-        evidence.prove(conn, poll, attempt)
-        after = outcome.after(settings, poll, attempt, trouble, now=harvest.clock())
-        polls.change(conn, poll, **_waiting(harvest, after, trouble))
-        _mark(conn, poll, trouble, at)
-        if poll.job == "progress" and poll.fetch_id is not None:
-            _plan_unlocks(conn, settings, poll, at)
-        _beat(conn, harvest, at)
+        poll = evidence.prove(conn, look.poll, attempt, harvest.evidence_ids)
+        after = outcome.after(settings, poll, attempt, trouble, now=now)
+        after |= _account_closed(conn, poll, attempt, get) | _waiting(harvest, after, trouble)
+        if poll.job == "unlocks" and trouble is None:
+            after |= polls.rests(poll, now)
+        poll = polls.change(conn, poll, **after)
+        _mark(conn, look.poll, trouble, attempt.at)
+        if poll.job == "progress":
+            _tell_lists(conn, harvest, poll, attempt)
+        _beat(conn, harvest, attempt.at)
     log.info("%s %s: %s%s", poll.job, poll.target, attempt.outcome, _why(attempt))
     return attempt
+
+
+def _account_closed(conn: Connection, poll: Poll, attempt: Attempt, get: Asker) -> dict[str, Any]:
+    """Begin a new account; equal answers are believed until somebody else tells of the game."""
+    if attempt.changes and poll.game_id is not None:
+        polls.forget_answers(conn, poll)
+    digests = get.digests if attempt.error is None else None
+    if digests and absence.is_suspected(conn, poll.user_id):
+        digests = None  # the next answer is the proof, be it the same
+    return {**dict.fromkeys(("requests", "rows_opened", "rows_closed"), 0), "digests": digests}
+
+
+def _tell_lists(conn: Connection, harvest: Harvest, poll: Poll, attempt: Attempt) -> None:
+    """Let lists whose counters moved, and new achievements of a game, be read in this round."""
+    if attempt.changes:
+        _plan_unlocks(conn, harvest.settings(), poll, attempt.at)
+    if attempt.outcome in {"changed", "unchanged"} and poll.game_id is not None:
+        moving.notice(conn, poll.game_id, harvest.evidence_ids, at=attempt.at)
 
 
 def _why(attempt: Attempt) -> str:
@@ -320,9 +324,8 @@ def _why(attempt: Attempt) -> str:
 def _waiting(harvest: Harvest, after: dict[str, Any], trouble: ApiError | None) -> dict[str, Any]:
     """Let no failed poll be due before the time that RA asked us to wait for."""
     until = harvest.client.not_before
-    if not isinstance(trouble, Unavailable) or until is None:
-        return after
-    return {**after, "due_at": max(after["due_at"], until)}
+    is_to_wait = isinstance(trouble, Unavailable) and until is not None
+    return {"due_at": max(after["due_at"], until)} if is_to_wait and until else {}
 
 
 def _mark(conn: Connection, poll: Poll, trouble: ApiError | None, at: datetime) -> None:

@@ -1,5 +1,6 @@
 """What a poll asks about, and what is already known that bears on the asking."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -7,30 +8,60 @@ from sqlalchemy import Connection
 from harvester import watchlist
 from harvester.api.fields import is_ulid
 from harvester.config import Settings, WatchedGame
-from harvester.endpoints import Ask
-from harvester.store import known, polls, users
-from harvester.store.polls import Poll
+from harvester.endpoints import Ask, Reach
+from harvester.store import known, moving, polls, users
+from harvester.store.polls import MOVED, ROUTINE, Poll
 from harvester.store.rows import UserRef
 
 
 def ask_of(conn: Connection, settings: Settings, poll: Poll, *, at: datetime) -> Ask:
-    """Put together the question of one poll."""
+    """Put together the question of one poll, with what its job has to know."""
     game = _game(settings, poll)
-    counts = known.achievement_counts(conn, poll.game_id or 0)
-    return Ask(
+    ask = Ask(
         at=at,
         game=poll.game_id or 0,
         achievement=poll.achievement_id or 0,
-        user=_user(conn, settings, poll),
         is_player_watched=poll.asked_as is not None,
         is_unofficial=game.unofficial and poll.asked_as in {None, *settings.watch.users[:1]},
         has_detail=settings.jobs.game_tickets.detail,
         is_recent_only=watchlist.unlock_mode(settings, game) == "recent",
         watched_from=poll.watched_from,
-        known_promoted=counts.get(True, 0),
-        known_unpromoted=counts.get(False, 0),
         memory=poll.remembered,
     )
+    if poll.job == "unlocks":
+        return _about_list(conn, settings, poll, ask)
+    if poll.job == "distribution":
+        counts = known.achievement_counts(conn, ask.game)
+        official, unofficial = counts.get(True, 0), counts.get(False, 0)
+        return replace(ask, known_promoted=official, known_unpromoted=unofficial)
+    return replace(ask, user=_user(conn, settings, poll))
+
+
+def _about_list(conn: Connection, settings: Settings, poll: Poll, ask: Ask) -> Ask:
+    """Ask for as much of an unlock list as is due."""
+    token = poll.token or ask.token
+    counters = known.counters(conn, ask.achievement) or token
+    return replace(
+        ask,
+        reach=_reach(settings, poll, token, counters, ask.at),
+        token=token,
+        counters=counters,
+        listed_from_at=poll.listed_from_at,
+    )
+
+
+def _reach(settings: Settings, poll: Poll, token: str, counters: str, at: datetime) -> Reach:
+    """Tell how much of a list is due.
+
+    Counters that fell, and a sweep that is due or was asked for by hand, want all of it. A list
+    that is read by the clock is swept like the others.
+    """
+    is_moved = poll.priority == MOVED and poll.memory is not None
+    if poll.listed_at is None:
+        return "head" if is_moved else "first"
+    if not polls.is_on_change(poll) and poll.priority != ROUTINE and poll.memory is not None:
+        is_moved = poll.listed_at + settings.jobs.unlocks.sweep > at
+    return "head" if is_moved and not moving.fell(token, counters) else "all"
 
 
 def _game(settings: Settings, poll: Poll) -> WatchedGame:

@@ -118,13 +118,14 @@ def next_due(
         return next(_firings(schedule, at, timezone))
     interval = timedelta(seconds=schedule.seconds)
     if due_at is None:
-        return at + interval - _share(target, schedule.seconds)
+        return at + interval - share(target, schedule.seconds // 2)
     return at + interval - (at - due_at) % interval
 
 
-def _share(target: str, seconds: int) -> timedelta:
+def share(target: str, seconds: int) -> timedelta:
+    """Tell the share of so many seconds that belongs to a target: always the same one."""
     number = int.from_bytes(blake2b(target.encode(), digest_size=8).digest(), "big")
-    return timedelta(seconds=number % (seconds // 2 + 1))
+    return timedelta(seconds=number % (seconds + 1))
 
 
 def _whole_seconds(text: str) -> int:

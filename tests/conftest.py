@@ -5,9 +5,14 @@ import logging
 import socket
 from collections.abc import Callable, Iterator
 
+import hypothesis
 import pytest
 
 Connect = Callable[[socket.socket, object], object]
+
+# How long an example takes says something about the machine, and nothing about the code.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 pytest_plugins = ["worlds", "commands", "harvests"]
 

@@ -17,7 +17,7 @@ from worlds import Bench
 from harvester import daemon, harvest
 from harvester.config import load
 from harvester.daemon import Pause, Watch
-from harvester.endpoints import ENDPOINTS, Endpoint
+from harvester.endpoints import ENDPOINTS, Endpoint, Steps
 from harvester.errors import Refused
 from harvester.sandbox.world import World
 
@@ -259,7 +259,7 @@ def test_the_daemon_in_this_process_beats_until_it_is_told_to_stop(bench: Bench)
 def test_a_bug_in_one_poll_does_not_end_the_daemon(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def strike(*_args: object) -> Iterator[Any]:
+    def strike(*_args: object) -> Steps:
         raise KeyError("a bug")
 
     monkeypatch.setitem(ENDPOINTS, "progress", Endpoint("progress", ("game",), strike))

@@ -39,8 +39,8 @@ POLL = Poll(
     cursor=None,
     fetch_id=None,
 )
-ASKING = Told(POLL, 30)
-DONE = Told(POLL, 20, Changes(5, 1), Attempt("changed", AT, 2))
+ASKING = Told(POLL, lambda: 30)
+DONE = Told(POLL, lambda: 20, Changes(5, 1), Attempt("changed", AT, 2))
 
 
 class Watch:
@@ -84,7 +84,7 @@ def test_while_ra_wants_no_request_the_line_says_until_when(watch: Watch) -> Non
 
 
 def test_at_the_end_there_is_no_time_left(progress: Progress) -> None:
-    progress.hear(replace(DONE, due_left=0))
+    progress.hear(replace(DONE, due_left=lambda: 0))
     assert progress.line() == "1 done, 0 due | 1,234 requests | 6 rows"
 
 

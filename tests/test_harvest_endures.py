@@ -1,6 +1,5 @@
 """What a harvest endures: bugs of its own, clocks gone wrong, names that change hands."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -21,7 +20,7 @@ from sqlalchemy.exc import IntegrityError
 from worlds import NOW, Bench
 
 from harvester import harvest
-from harvester.endpoints import ENDPOINTS, Ask, Endpoint, Get, Observation
+from harvester.endpoints import ENDPOINTS, Ask, Endpoint, Get, Steps
 from harvester.errors import GaveUp, Struck
 from harvester.harvest import Told
 from harvester.sandbox.world import World
@@ -37,7 +36,7 @@ LISTS = Selection(jobs=["unlocks"])
 def test_a_bug_in_one_poll_keeps_no_other_from_its_turn(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, bug: Exception
 ) -> None:
-    def strike(_get: Get, _cursor: object, _ask: Ask) -> Iterator[Observation]:
+    def strike(_get: Get, _cursor: object, _ask: Ask) -> Steps:
         raise bug
 
     monkeypatch.setitem(ENDPOINTS, "progress", Endpoint("progress", ("game",), strike))

@@ -147,10 +147,13 @@ def _wrong(facts: Facts, now: dict[Key, Values]) -> Iterator[str]:
 
 
 def unproven(conn: Connection, observer: Observer, told: Told) -> Iterator[str]:
-    """Compare a list just read: whoever is held but not listed must await his second proof."""
+    """Compare a list just read completely: who is held but not listed awaits his second proof."""
     own, attempt = told.poll.achievement_id, told.attempt
     if told.poll.job != "unlocks" or own is None or attempt is None:
         return
+    listed_at = select(schema.polls.c.listed_at).where(schema.polls.c.id == told.poll.id)
+    if conn.scalar(listed_at) != attempt.at:
+        return  # its head alone
     ulids, table, suspects = users_of(conn), schema.unlocks, schema.unlock_absences
     query = history.as_of(table, attempt.at).where(table.c.achievement_id == own)
     known = {ulids[row.user_id]: (row.unlocked_at, row.hardcore_at) for row in conn.execute(query)}

@@ -7,7 +7,7 @@ import pytest
 from harvests import HOURLY, STILL, asked, crowd, current, fetch, outcomes, poll, rows, user
 from worlds import NOW, Bench
 
-from harvester.endpoints import unlocks
+from harvester.endpoints import unlock_paging
 from harvester.errors import BudgetSpent
 from harvester.sandbox.records import Asked
 from harvester.sandbox.world import World
@@ -225,7 +225,7 @@ def test_unlocks_that_arrive_at_the_head_meanwhile_are_read_at_the_end(
 
 @pytest.mark.parametrize("is_interrupted", [False, True])
 @pytest.mark.parametrize("is_hardcore", [False, True])
-def test_an_unlock_backdated_into_what_was_read_makes_the_list_be_read_again(
+def test_an_unlock_backdated_into_what_was_read_is_found_at_the_head(
     bench: Bench, game: World, *, is_interrupted: bool, is_hardcore: bool
 ) -> None:
     spread(game, crowd(game, 1700))
@@ -238,16 +238,13 @@ def test_an_unlock_backdated_into_what_was_read_makes_the_list_be_read_again(
     else:
         once(game, 1400, lambda: game.unlock(late, 11, is_hardcore=is_hardcore, at=when))
     fetch(bench)
-    assert late not in holders(bench)
-    assert poll(bench, "unlocks", "achievement 11")["token"] == "1700/1700"
-    game.advance(hours=1)
-    assert outcomes(fetch(bench))[LIST] == "changed"
     assert late in holders(bench)
+    assert poll(bench, "unlocks", "achievement 11")["token"] == f"1701/{1700 + is_hardcore}"
     game.advance(hours=1)
     assert LIST not in outcomes(fetch(bench))
 
 
-def test_a_backdated_upgrade_of_a_row_already_read_makes_the_list_be_read_again(
+def test_a_backdated_upgrade_of_a_row_already_read_is_found_at_the_head(
     bench: Bench, game: World
 ) -> None:
     spread(game, crowd(game, 1200))
@@ -255,29 +252,35 @@ def test_a_backdated_upgrade_of_a_row_already_read_makes_the_list_be_read_again(
     game.unlock(ann, 11, is_hardcore=False, at=NOW - DAY)
     once(game, 900, lambda: game.unlock(ann, 11, at=when))
     fetch(bench)
-    assert poll(bench, "unlocks", "achievement 11")["token"] == "1201/1200"
-    game.advance(hours=1)
-    fetch(bench)
     (held,) = current(bench, schema.unlocks, user_id=user(bench, ann))
     assert held["hardcore_at"] == when
     assert poll(bench, "unlocks", "achievement 11")["token"] == "1201/1201"
 
 
-def test_what_the_counters_leave_out_or_take_back_has_a_list_read_once_more_and_no_further(
-    bench: Bench, game: World
-) -> None:
-    ulids = crowd(game, 1200)
-    spread(game, ulids)
+def test_what_the_counters_leave_out_has_no_list_read_again(bench: Bench, game: World) -> None:
+    spread(game, crowd(game, 1200))
     unranked, late = game.add_user("Hidden"), game.add_user("Late")
     game.unrank(unranked)
     once(game, 900, lambda: [game.unlock(ulid, 11) for ulid in (unranked, late)])
     fetch(bench)
     assert {unranked, late} <= holders(bench)
+    game.advance(hours=1)
+    assert LIST not in outcomes(fetch(bench))
+
+
+def test_what_is_taken_back_while_a_list_is_read_has_it_read_completely(
+    bench: Bench, game: World
+) -> None:
+    ulids = crowd(game, 1200)
+    spread(game, ulids)
     once(game, 900, lambda: game.reset(ulids[0], 11))
-    for expected in (True, True, False):
-        game.advance(hours=1)
-        assert (LIST in outcomes(fetch(bench))) == expected
-    assert poll(bench, "unlocks", "achievement 11")["token"] == "1200/1200"
+    fetch(bench)
+    assert poll(bench, "unlocks", "achievement 11")["token"] == "1199/1199"
+    assert ulids[0] in holders(bench)
+    for _ in range(2):
+        game.advance(hours=2)
+        fetch(bench, LISTS, is_forced=True)
+    assert ulids[0] not in holders(bench)
 
 
 def test_an_upgrade_of_a_row_already_read_is_explained_by_the_head(
@@ -366,7 +369,7 @@ def test_short_sweeps_prove_absence_sooner(bench_of: BenchOf, sqlite_url: str, g
         assert holders(bench) == expected
 
 
-def test_a_list_that_was_broken_off_goes_on_where_it_was_and_proves_nothing(
+def test_a_sweep_that_was_broken_off_proves_nothing_and_starts_over(
     bench_of: BenchOf, sqlite_url: str, game: World
 ) -> None:
     ulids = crowd(game, 1200)
@@ -377,16 +380,13 @@ def test_a_list_that_was_broken_off_goes_on_where_it_was_and_proves_nothing(
     game.advance(hours=2)
     game.fail("502-html", only=ASKED, after=2)
     assert outcomes(fetch(bench))[LIST] == "unavailable"
-    lists_asked(game)
-    game.advance(hours=2)
-    fetch(bench, LISTS, is_forced=True)
-    head, onward, *_ = lists_asked(game)
-    assert (head[0], onward[0] > 400) == (0, True)
     assert rows(bench, schema.unlock_absences) == []
+    lists_asked(game)
     for _ in range(2):
         assert ulids[0] in holders(bench)
         game.advance(hours=2)
         fetch(bench, LISTS, is_forced=True)
+        assert lists_asked(game) == [(0, 500), (499, 500), (998, 500)]
     assert holders(bench) == set(ulids[1:])
 
 
@@ -414,7 +414,9 @@ def test_new_unlocks_are_kept_though_a_page_further_down_keeps_failing(
     assert poll(bench, "unlocks", "achievement 11")["token"] == "1803/1803"
 
 
-def test_a_list_broken_off_on_its_first_page_begins_anew(bench: Bench, game: World) -> None:
+def test_a_first_listing_broken_off_goes_on_behind_what_came_to_its_head(
+    bench: Bench, game: World
+) -> None:
     ulids = crowd(game, 600)
     spread(game, ulids)
     game.fail("502-html", only=ASKED, after=1)
@@ -423,7 +425,7 @@ def test_a_list_broken_off_on_its_first_page_begins_anew(bench: Bench, game: Wor
     game.unlock(game.add_user("Late"), 11, at=NOW - DAY - timedelta(seconds=9))
     game.advance(hours=1)
     fetch(bench)
-    assert lists_asked(game) == [(0, 500), (499, 500)]
+    assert lists_asked(game) == [(0, 500), (499, 500), (500, 500)]  # all of it is recent
     assert len(holders(bench)) == 601
     assert poll(bench, "unlocks", "achievement 11")["token"] == "601/601"
 
@@ -452,7 +454,7 @@ def test_rows_name_the_look_that_came_of_a_list_taken_up_again(
         fetch(bench)
     spent = rows(bench, schema.unlocks)
     game.advance(days=1)
-    game.fail("502-html", only=ASKED, after=1)
+    game.fail("502-html", only=ASKED)
     assert outcomes(fetch(bench, LISTS))[LIST] == "unavailable"
     assert len(rows(bench, schema.unlocks)) == len(spent) == 500
     looks = {row["id"]: row["outcome"] for row in rows(bench, schema.fetches)}
@@ -501,7 +503,7 @@ def test_a_list_that_does_not_end_is_invalid_and_begun_anew_later(
         world.unlock(ulid, 11, at=NOW - timedelta(minutes=number))
     bench = bench_of(WATCH, database=sqlite_url, api=STILL)
     with monkeypatch.context() as patch:
-        patch.setattr(unlocks, "MOST_ROWS", 900)
+        patch.setattr(unlock_paging, "MOST_ROWS", 900)
         assert outcomes(fetch(bench))["unlocks achievement 11"] == "invalid"
     world.advance(days=1)
     assert outcomes(fetch(bench))["unlocks achievement 11"] == "changed"

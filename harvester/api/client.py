@@ -14,6 +14,7 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import KW_ONLY, dataclass, field, replace
 from datetime import datetime, timedelta
+from hashlib import blake2b
 from http import HTTPStatus
 from typing import Any, Final, Protocol, TypeVar, cast
 
@@ -112,10 +113,19 @@ class Client:
         A 429 is waited for, up to 15 minutes, and asked again, unless it is the third
         failure in a row: then, and for a longer wait, `TooManyRequests` is raised.
         """
+        answered = self._patiently(request, None)
+        return cast("P", answered[0])
+
+    def news(self, request: Request[P], digest: str | None) -> tuple[P | None, str]:
+        """Ask like `get`, but read no answer of this digest; tell the digest of the answer."""
+        answered = self._patiently(request, digest)
+        return answered  # noqa: RET504 - else P would be taken for one that may be None
+
+    def _patiently(self, request: Request[P], digest: str | None) -> tuple[P | None, str]:
         self._heed_pause()
         while True:
             try:
-                return self._attempt(request)
+                return self._attempt(request, digest)
             except TooManyRequests as trouble:
                 if self.failures_in_a_row >= PATIENCE or trouble.wait_seconds > LONGEST_WAIT:
                     raise
@@ -153,17 +163,17 @@ class Client:
 
     # --- one attempt -------------------------------------------------------------------
 
-    def _attempt(self, request: Request[P]) -> P:
+    def _attempt(self, request: Request[P], digest: str | None) -> tuple[P | None, str]:
         self.pacer.take()
         self.admit()
         try:
-            payload = self._answered(request)
+            answered = self._answered(request, digest)
         except ApiError as trouble:
             self._count(trouble)
             self._finish(trouble, request)
             raise
         self._count(None)
-        return payload
+        return answered
 
     def _count(self, trouble: ApiError | None) -> None:
         if isinstance(trouble, Unavailable):
@@ -171,12 +181,13 @@ class Client:
         else:
             self.failures_in_a_row = self._too_fast = 0
 
-    def _answered(self, request: Request[P]) -> P:
+    def _answered(self, request: Request[P], digest: str | None) -> tuple[P | None, str]:
         answer = self._exchanged(request)
         if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
             raise self._too_many(answer)
         self._count_forbidden(answer)
-        return judge(request, answer)
+        own = _digest(answer)
+        return (None if own == digest else judge(request, answer)), own
 
     def _count_forbidden(self, answer: Answer) -> None:
         """Take the third 403 page in a row for a refusal; one may be a passing whim."""
@@ -197,7 +208,7 @@ class Client:
                 said = "an answer that makes no sense, and that repeats the API key"
             trouble.body = clean[:LARGEST_KEPT]
         if not isinstance(trouble, Refused):
-            trouble.args = (f"{_shown(request)}: {said}",)
+            trouble.args = (f"{shown(request)}: {said}",)
 
     def _clean(self, body: bytes) -> bytes:
         return self._scrub(body.decode("latin-1")).encode("latin-1")
@@ -218,7 +229,7 @@ class Client:
         else:
             _log_answer(request, answer, time.monotonic() - began)
             return answer
-        _log.debug("asked %s -> %s", _shown(request), str(ending))
+        _log.debug("asked %s -> %s", shown(request), str(ending))
         raise ending  # outside, for the exceptions of requests carry the URL
 
     def _exchange(self, request: Request[P], began: float) -> Answer:
@@ -336,11 +347,17 @@ def _system_reason(trouble: BaseException | None) -> str:
     return ""
 
 
-def _shown(request: Request[P]) -> str:
+def _digest(answer: Answer) -> str:
+    """Sum up an answer; another version of this program may read more in it."""
+    salt = __version__.encode()[: blake2b.SALT_SIZE]
+    return blake2b(answer.body, digest_size=12, salt=salt).hexdigest() if answer.is_data else ""
+
+
+def shown(request: Request[P]) -> str:
     """Name a question without the key."""
     return " ".join([request.name, *(f"{name}={value}" for name, value in request.params)])
 
 
 def _log_answer(request: Request[P], answer: Answer, seconds: float) -> None:
     outcome = (answer.status, seconds, len(answer.body))
-    _log.debug("asked %s -> %d in %.2f s, %d bytes", _shown(request), *outcome)
+    _log.debug("asked %s -> %d in %.2f s, %d bytes", shown(request), *outcome)

@@ -1,7 +1,7 @@
 """The registry: every job there is. A new endpoint is one file and one line here."""
 
 from harvester.endpoints import distribution, progress, tickets, unlocks
-from harvester.endpoints.base import KEPT, Ask, Endpoint, Get, Observation
+from harvester.endpoints.base import KEPT, Ask, Endpoint, Get, Observation, Reach, Steps
 
 ENDPOINTS: dict[str, Endpoint] = {
     endpoint.name: endpoint
@@ -14,4 +14,4 @@ ENDPOINTS: dict[str, Endpoint] = {
     )
 }
 
-__all__ = ["ENDPOINTS", "KEPT", "Ask", "Endpoint", "Get", "Observation"]
+__all__ = ["ENDPOINTS", "KEPT", "Ask", "Endpoint", "Get", "Observation", "Reach", "Steps"]

@@ -4,15 +4,16 @@ payload -> batches -> one Observation per durable step. An endpoint reads no clo
 database: what it must know of either comes in with the `Ask`.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, Literal, Protocol, TypeAlias, TypeVar
 
 from harvester.api.payloads import Request
-from harvester.store.rows import Batch, Gone, Listing, UserRef
+from harvester.store.rows import Batch, Changes, Gone, Listing, UserRef
 
 P = TypeVar("P")
+Reach = Literal["head", "first", "all"]
 KEPT: Final = object()  # said of a memory that stays as it is
 
 
@@ -22,6 +23,9 @@ class Get(Protocol):
     def __call__(self, request: Request[P], /) -> P:
         """Raise an `ApiError` where there is no answer to believe."""
 
+    def news(self, request: Request[P], /) -> P | None:
+        """Ask; None where the answer is byte for byte the one that the last look got."""
+
 
 @dataclass(frozen=True)
 class Ask:
@@ -30,6 +34,10 @@ class Ask:
     `at` is when the asking began. `user` is whom to ask about (or for whose eyes, where no
     player is watched); `known_promoted` and `known_unpromoted` count the game's achievements
     in the database. `memory` is what the last finished look kept for this one.
+
+    Of a list: `reach` is how much of it is wanted ("head", "all", or "first": the next page
+    of the first listing, which has come back to `listed_from_at`), `token` what its counters
+    were when its head was read last, `counters` what they are now as far as we know.
     """
 
     at: datetime
@@ -44,6 +52,10 @@ class Ask:
     known_promoted: int = 0
     known_unpromoted: int = 0
     memory: Any = None
+    reach: Reach = "all"
+    token: str = "0/0"  # noqa: S105 - two counters
+    counters: str = "0/0"
+    listed_from_at: datetime | None = None
 
     @property
     def handle(self) -> str:
@@ -55,23 +67,35 @@ class Ask:
 class Observation:
     """One durable step: all of it is committed together, or none.
 
-    `cursor` is opaque JSON, handed back where the poll is taken up again; None: nothing to
-    take up. `memory` is opaque JSON, too, for the next look (KEPT: as it was). `tokens` say
-    what this answer tells of other, dearer lists (job -> achievement -> token), `token` what
-    this poll's own complete reading saw. `user` is the poll's user as RA named him.
+    `cursor` is opaque JSON, handed back where the poll is taken up again (KEPT: as it was;
+    None: nothing to take up). Where one is told, the look may be broken off and go on at a
+    later turn. `memory` is opaque JSON, too, for the next look. `tokens` say what this answer
+    tells of other, dearer lists (job -> achievement -> token), `token` what this poll's own
+    reading accounts for; `is_listed` says that it was complete, `listed_from_at` how far back
+    it has come. `user` is the poll's user as RA named him.
     """
 
     batches: tuple[Batch, ...] = ()
-    cursor: Any = None
+    cursor: Any = KEPT
     listings: tuple[Listing, ...] = ()
     gone: tuple[Gone, ...] = ()
     tokens: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
     token: str | None = None
     memory: Any = KEPT
+    is_listed: bool = False
+    listed_from_at: datetime | None = None
     user: UserRef | None = None
 
+    @property
+    def is_turn(self) -> bool:
+        """Whether the look may be broken off here."""
+        return self.cursor is not KEPT and self.cursor is not None
 
-Observe = Callable[[Get, Any, Ask], Iterator[Observation]]
+
+Steps: TypeAlias = Generator[Observation, Changes | None, None]
+"""A look, one durable step after the other; each is answered with what it changed."""
+
+Observe: TypeAlias = Callable[[Get, Any, Ask], Steps]
 
 
 @dataclass(frozen=True)

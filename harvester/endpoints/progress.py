@@ -5,18 +5,17 @@ program fails for a game (an achievement without author), or does not know the p
 `API_GetGameExtended.php` tells the game's part.
 """
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from dataclasses import dataclass, replace
 from typing import Any
 
 from harvester.api import payloads
 from harvester.api.fields import UNTOLD, told
 from harvester.endpoints import tickets
-from harvester.endpoints.base import Ask, Get, Observation, ref
-from harvester.endpoints.unlocks import token_of
+from harvester.endpoints.base import Ask, Get, Observation, Steps, ref
 from harvester.errors import ApiError, NotFound, PlayerUnreadable, ServerError
 from harvester.store import schema
-from harvester.store.rows import Batch, Gone, Listing, Row
+from harvester.store.rows import Batch, Changes, Gone, Listing, Row
 
 FOR_GOOD = 3  # failures of RA's program in a row after which it is not asked at every poll
 READ_AGAIN = 24  # polls after which it is asked all the same
@@ -31,11 +30,13 @@ class _Answer:
     trouble: ApiError | None = None
 
 
-def observe(get: Get, cursor: Any, ask: Ask) -> Iterator[Observation]:  # noqa: ANN401, ARG001 - nothing to take up
+def observe(get: Get, cursor: Any, ask: Ask) -> Steps:  # noqa: ANN401, ARG001 - nothing to take up
     """Ask for the game through the player's eyes; then for what is unofficial in it."""
     ask = yield from _identified(get, ask)
     misses = (ask.memory or {}).get("misses", 0)
     answer = _read(get, ask, misses)
+    if answer is None:
+        return
     is_unreadable = isinstance(answer.trouble, PlayerUnreadable)
     memory = {"misses": misses + 1} if is_unreadable else None
     yield _observed(ask, answer, memory)
@@ -45,7 +46,7 @@ def observe(get: Get, cursor: Any, ask: Ask) -> Iterator[Observation]:  # noqa: 
         raise answer.trouble
 
 
-def _identified(get: Get, ask: Ask) -> Generator[Observation, None, Ask]:
+def _identified(get: Get, ask: Ask) -> Generator[Observation, Changes | None, Ask]:
     """Learn the ULID of a player known by name; a name that RA does not know stays a name."""
     if not ask.is_player_watched or ask.user.ulid is not None:
         return ask
@@ -57,15 +58,16 @@ def _identified(get: Get, ask: Ask) -> Generator[Observation, None, Ask]:
     return replace(ask, user=known.user.by_ulid if known.user else ask.user)
 
 
-def _read(get: Get, ask: Ask, misses: int) -> _Answer:
-    """Read game and player; where RA cannot, the game alone."""
+def _read(get: Get, ask: Ask, misses: int) -> _Answer | None:
+    """Read game and player; where RA cannot, the game alone. None: the answer is no news."""
     trouble: ApiError = PlayerUnreadable(
         f"RA's program fails on game {ask.game}: its counters are read without the player's part"
     )
     try:
         if misses < FOR_GOOD or misses % READ_AGAIN == 0:
-            player = get(payloads.game_progress(ask.game, ask.handle))
-            return _Answer(player.game, player)
+            request = payloads.game_progress(ask.game, ask.handle)
+            player = get(request) if ask.is_unofficial else get.news(request)
+            return None if player is None else _Answer(player.game, player)
     except NotFound:
         trouble = NotFound(f"RA knows no player {ask.handle!r}", "user")
     except ServerError:
@@ -74,10 +76,8 @@ def _read(get: Get, ask: Ask, misses: int) -> _Answer:
 
 
 def _observed(ask: Ask, answer: _Answer, memory: object) -> Observation:
-    promoted = answer.game.achievements
     batches = (*_game(answer.game), *_achievements(answer.game))
-    tokens = {own.id: token_of(own.unlocks, own.unlocks_hardcore) for own in promoted}
-    step = Observation(batches, memory=memory, tokens={"unlocks": tokens})
+    step = Observation(batches, memory=memory)
     if answer.player is None or not ask.is_player_watched:
         return step
     own = _player(ask, answer.player)

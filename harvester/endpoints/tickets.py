@@ -5,12 +5,11 @@ columns are counted from the listed tickets (`public/API/API_GetTicketData.php`)
 """
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from harvester.api import payloads
-from harvester.endpoints.base import Ask, Get, Observation, ref
+from harvester.endpoints.base import Ask, Get, Observation, Steps, ref
 from harvester.errors import Invalid
 from harvester.store import schema
 from harvester.store.rows import Batch, Gone, UserRef
@@ -30,7 +29,7 @@ class _Listed:
     is_whole: bool
 
 
-def observe_game(get: Get, cursor: Any, ask: Ask) -> Iterator[Observation]:  # noqa: ANN401, ARG001 - nothing to take up
+def observe_game(get: Get, cursor: Any, ask: Ask) -> Steps:  # noqa: ANN401, ARG001 - nothing to take up
     """Ask for the count, and with detail for every ticket; then mark those that left."""
     kinds = (True, False) if ask.is_unofficial else (True,)
     if not ask.has_detail:
@@ -80,7 +79,7 @@ def _listed(reported: int, tickets: dict[int, payloads.Ticket], *, is_whole: boo
     return _Listed(reported, tuple(tickets.values()), is_whole and len(tickets) == reported)
 
 
-def _listings(ask: Ask, listed: dict[bool, _Listed]) -> Iterator[Observation]:
+def _listings(ask: Ask, listed: dict[bool, _Listed]) -> Steps:
     """Turn listings into one step: tickets, their states, the counts, and who left."""
     tickets = [ticket for listing in listed.values() for ticket in listing.tickets]
     batches = (
@@ -128,14 +127,14 @@ def _counts(ask: Ask, is_promoted: bool, listing: _Listed) -> Batch:  # noqa: FB
     return Batch(schema.game_ticket_counts, within, [{"reported": listing.reported, **states}])
 
 
-def observe_developer(get: Get, cursor: Any, ask: Ask) -> Iterator[Observation]:  # noqa: ANN401, ARG001 - nothing to take up
+def observe_developer(get: Get, cursor: Any, ask: Ask) -> Steps:  # noqa: ANN401, ARG001 - nothing to take up
     """Ask for a developer's counts; the answer also tells his ULID and present name."""
-    yield developer(get, ask)
+    answer = get.news(payloads.developer_tickets(ask.handle))
+    if answer is not None:
+        yield _developer(_named(answer, ask))
 
 
-def developer(get: Get, ask: Ask) -> Observation:
-    """Read the counts of one user's tickets."""
-    answer = _answer(get, ask)
+def _developer(answer: payloads.DeveloperTickets) -> Observation:
     user = UserRef(answer.name, answer.ulid)
     counts = {name: getattr(answer, name) for name in ("open", "closed", "resolved", "total")}
     batch = Batch(schema.developer_ticket_counts, {"user_id": user}, [counts])
@@ -144,13 +143,12 @@ def developer(get: Get, ask: Ask) -> Observation:
 
 def identity(get: Get, ask: Ask) -> Observation:
     """Learn the ULID behind a name: the counts of a user are the cheapest answer with one."""
-    answer = _answer(get, ask)
+    answer = _named(get(payloads.developer_tickets(ask.handle)), ask)
     return Observation(user=UserRef(answer.name, answer.ulid))
 
 
-def _answer(get: Get, ask: Ask) -> payloads.DeveloperTickets:
-    """Ask for a user's counts; only a ULID lets us believe that he has another name now."""
-    answer = get(payloads.developer_tickets(ask.handle))
+def _named(answer: payloads.DeveloperTickets, ask: Ask) -> payloads.DeveloperTickets:
+    """Check whom an answer names; only a ULID lets us believe that he has another name now."""
     if answer.ulid is None and answer.name.lower() != ask.handle.lower():
         raise Invalid(f"asked for {ask.handle!r}, RA answered about {answer.name!r} without a ULID")
     return answer

@@ -28,6 +28,12 @@ def settle(conn: Connection, listing: Listing, *, at: datetime, spacing: timedel
     return changes
 
 
+def is_suspected(conn: Connection, user_id: int | None) -> bool:
+    """Whether somebody's unlocks wait for the second proof that they are gone."""
+    his = select(suspects.c.user_id).where(suspects.c.user_id == user_id).limit(1)
+    return user_id is not None and conn.execute(his).first() is not None
+
+
 def sighted(conn: Connection, batch: Batch) -> None:
     """Clear the suspicion about every unlock that a batch tells of."""
     if batch.table is not unlocks:

@@ -1,8 +1,9 @@
 """Proof of looking: what came of every attempt, without growing while nothing changes."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import count
 
 from sqlalchemy import Connection, RowMapping, func, select
 
@@ -27,25 +28,29 @@ class Attempt:
     payload: bytes | None = None
 
 
-def reserve(conn: Connection, poll: Poll) -> int:
-    """Tell the evidence id of the attempt in hand; history rows carry it before it ends."""
-    if poll.fetch_id is not None:
-        return poll.fetch_id
+def ids(conn: Connection) -> Iterator[int]:
+    """Give numbers to the evidence that this process will write, the only one that does.
+
+    History rows carry the number of their look before it ends.
+    """
     written = conn.scalar(select(func.max(fetches.c.id))) or 0
     reserved = conn.scalar(select(func.max(polls.c.fetch_id))) or 0
-    return max(written, reserved) + 1
+    return count(max(written, reserved) + 1)
 
 
-def prove(conn: Connection, poll: Poll, attempt: Attempt) -> None:
+def prove(conn: Connection, poll: Poll, attempt: Attempt, own_ids: Iterator[int]) -> Poll:
     """Write down a final outcome; an unchanged look extends the unchanged one before it.
 
     Cost: O(1), and no row as long as nothing changes and no look is missed.
     """
-    if attempt.outcome != "unchanged" or not _extended(conn, poll, attempt):
-        _begin(conn, poll, attempt)
+    if attempt.outcome == "unchanged" and _extended(conn, poll, attempt):
+        return poll
+    return _begin(conn, poll, attempt, poll.fetch_id or next(own_ids))
 
 
-def imply(conn: Connection, unchanged: Sequence[Poll], *, at: datetime) -> None:
+def imply(
+    conn: Connection, unchanged: Sequence[Poll], own_ids: Iterator[int], *, at: datetime
+) -> None:
     """Write down that a cheaper answer proved these lists unchanged: a look without a request.
 
     Cost: three statements however many lists there are, once each has its row.
@@ -57,7 +62,7 @@ def imply(conn: Connection, unchanged: Sequence[Poll], *, at: datetime) -> None:
     conn.execute(fetches.update().where(fetches.c.id.in_(fitting)).values(more))
     for poll in unchanged:
         if poll.last_fetch_id not in fitting:
-            _begin(conn, poll, attempt)
+            _begin(conn, poll, attempt, next(own_ids))
     seen = polls.c.id.in_([poll.id for poll in unchanged])
     conn.execute(polls.update().where(seen).values(last_ok_at=at))
 
@@ -93,11 +98,10 @@ def _extended(conn: Connection, poll: Poll, attempt: Attempt) -> bool:
     return True
 
 
-def _begin(conn: Connection, poll: Poll, attempt: Attempt) -> None:
+def _begin(conn: Connection, poll: Poll, attempt: Attempt, own: int) -> Poll:
     if attempt.payload is not None:  # only the newest invalid answer is kept
         old = fetches.c.poll_id == poll.id, fetches.c.payload.is_not(None)
         conn.execute(fetches.update().where(*old).values(payload=None))
-    own = reserve(conn, poll)
     conn.execute(polls.update().where(polls.c.id == poll.id).values(last_fetch_id=own))
     conn.execute(
         fetches.insert().values(
@@ -115,6 +119,7 @@ def _begin(conn: Connection, poll: Poll, attempt: Attempt) -> None:
             payload=_text(attempt.payload),
         )
     )
+    return replace(poll, last_fetch_id=own)
 
 
 def _text(payload: bytes | None) -> str | None:

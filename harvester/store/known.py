@@ -29,3 +29,16 @@ def achievement_counts(conn: Connection, game_id: int) -> dict[bool | None, int]
     there = (own.game_id == game_id) & own.gone_at.is_(None)
     counted = select(own.is_promoted, func.count()).where(there).group_by(own.is_promoted)
     return {row[0]: row[1] for row in conn.execute(counted)}
+
+
+def counters(conn: Connection, achievement_id: int) -> str | None:
+    """Tell the counters of an achievement as last told, as one word; None: never told."""
+    table = schema.achievement_counters.c
+    now = (table.achievement_id == achievement_id) & table.valid_to.is_(None)
+    row = conn.execute(select(table.unlocks, table.unlocks_hardcore).where(now)).first()
+    return None if row is None else token(row.unlocks, row.unlocks_hardcore)
+
+
+def token(unlocks: int | None, unlocks_hardcore: int | None) -> str:
+    """Write the two counters of an achievement as one word: when it moves, so did the list."""
+    return f"{unlocks or 0}/{unlocks_hardcore or 0}"

@@ -1,20 +1,21 @@
 """The plan as data: one row per job and target, with when it is due and how it went."""
 
 import json
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, func, or_, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, case, func, or_, select
 
-from harvester.schedule import Every
+from harvester.schedule import Every, share
 from harvester.schedule import next_due as slot_after
 from harvester.store import schema
 
 polls = schema.polls
 ROUTINE, MOVED, SWEEP, BACKFILL = range(4)  # what is asked first when several are due
+ON_CHANGE = "on-change"  # how the schedule of a list begins that has no due time of its own
 RECENT = ", recent"  # how the schedule of a list ends of which only what is new is wanted
 UTC = ZoneInfo("UTC")
 
@@ -130,18 +131,19 @@ def plan(
 
 def _all(conn: Connection, within: ColumnElement[bool] | None) -> list[Poll]:
     query = select(polls) if within is None else select(polls).where(within)
-    return [_poll(row) for row in conn.execute(query).mappings()]
+    return [of(row) for row in conn.execute(query).mappings()]
 
 
-def _poll(row: RowMapping) -> Poll:
+def of(row: RowMapping) -> Poll:
+    """Make a poll of a row that holds all of its columns, and perhaps others."""
     return Poll(**{column.name: row[column.name] for column in fields(Poll)})
 
 
 def _add(conn: Connection, wanted: list[Wanted], at: datetime) -> None:
     last = conn.scalar(select(func.max(polls.c.id))) or 0
+    since = {"watched_from": at, "listed_from_at": at, "due_at": at}
     rows = [
-        {**vars(poll), "id": last + number, "watched_from": at, "due_at": at}
-        for number, poll in enumerate(wanted, start=1)
+        {**vars(poll), "id": last + number, **since} for number, poll in enumerate(wanted, start=1)
     ]
     if rows:
         conn.execute(polls.insert(), rows)
@@ -169,40 +171,57 @@ def _rescheduled(row: Poll, wanted: Wanted, at: datetime) -> dict[str, Any]:
     """Tell what a changed schedule changes; where more is wanted than before, it is due at once."""
     taken = {"schedule": wanted.schedule, "interval_seconds": wanted.interval_seconds}
     if row.schedule.endswith(RECENT) and not wanted.schedule.endswith(RECENT):
-        return {**taken, "due_at": at, "token": None, "listed_at": None, "priority": BACKFILL}
+        return {**taken, **_unlisted(at)}
     soonest = (row.last_attempt_at or at) + timedelta(seconds=wanted.interval_seconds)
     return {**taken, "due_at": min(row.due_at, max(soonest, at))}
+
+
+def _unlisted(at: datetime) -> dict[str, Any]:
+    """Tell what a list is like that has to be listed from the beginning."""
+    blank = dict.fromkeys(("token", "memory", "cursor", "listed_at"))
+    return {**blank, "listed_from_at": at, "due_at": at, "priority": BACKFILL}
 
 
 def on_grid(poll: Poll, at: datetime) -> datetime:
     """Tell the first due time after `at` of a poll that is asked at a fixed interval.
 
     The grid belongs to the target: it begins when the target was first watched, less the
-    target's own share of the interval, and nothing that is asked by hand shifts it.
+    target's own share of the interval, and nothing that is asked by hand shifts it. Sweeps
+    take their share of the whole interval: those of a game are spread evenly over it.
     """
     every, target = Every(poll.interval_seconds), f"{poll.job} {poll.target}"
-    first = slot_after(every, poll.watched_from, due_at=None, target=target, timezone=UTC)
+    if is_on_change(poll):
+        first = poll.watched_from - share(target, poll.interval_seconds)
+    else:
+        first = slot_after(every, poll.watched_from, due_at=None, target=target, timezone=UTC)
     return slot_after(every, at, due_at=first, target=target, timezone=UTC)
+
+
+def is_on_change(poll: Poll) -> bool:
+    """Whether a list is read when its counters moved, and completely once in its interval."""
+    return poll.schedule.startswith(ON_CHANGE)
 
 
 def pull_back(conn: Connection, *, at: datetime) -> None:
     """Make due what a clock that once was far ahead has put off too far."""
     ahead = [polls.c.watched_to.is_(None), polls.c.last_attempt_at > at, polls.c.due_at > at]
     for row in conn.execute(select(polls).where(*ahead)).mappings():
-        poll = _poll(row)
+        poll = of(row)
         longest = max(timedelta(seconds=poll.interval_seconds), timedelta(days=1))
         if poll.due_at > at + longest:
             change(conn, poll, due_at=at)
 
 
-def change(conn: Connection, poll: Poll, **values: Any) -> None:  # noqa: ANN401 - column values
-    """Write columns of one poll."""
+def change(conn: Connection, poll: Poll, **values: Any) -> Poll:  # noqa: ANN401 - column values
+    """Write columns of one poll; tell what it is like now."""
     conn.execute(polls.update().where(polls.c.id == poll.id).values(values))
+    return replace(poll, **values)
 
 
-def reload(conn: Connection, poll: Poll) -> Poll:
-    """Read one poll again."""
-    return _poll(conn.execute(select(polls).where(polls.c.id == poll.id)).mappings().one())
+def forget_answers(conn: Connection, poll: Poll) -> None:
+    """Let no equal answer be believed by the other polls of a game of which this one told news."""
+    others = (polls.c.game_id == poll.game_id) & (polls.c.job == poll.job) & (polls.c.id != poll.id)
+    conn.execute(polls.update().where(others, polls.c.digests.is_not(None)).values(digests=None))
 
 
 def user_of(conn: Connection, asked_as: str) -> int | None:
@@ -213,17 +232,29 @@ def user_of(conn: Connection, asked_as: str) -> int | None:
 
 def chosen(conn: Connection, selection: Selection) -> list[Poll]:
     """List the watched polls of a selection, in the order in which they would be asked."""
-    query = select(polls).where(*selection.conditions())
-    order = query.order_by(polls.c.priority, polls.c.due_at, polls.c.id)
-    return [_poll(row) for row in conn.execute(order).mappings()]
+    query = select(polls).where(*selection.conditions()).order_by(*_ORDER)
+    return [of(row) for row in conn.execute(query).mappings()]
+
+
+_CLASS = polls.c.priority
+_ORDER = (
+    _CLASS,
+    case((_CLASS == SWEEP, polls.c.churn), else_=0).desc(),  # where most came and went
+    case((_CLASS == BACKFILL, polls.c.listed_from_at)).desc(),  # which came back the least
+    polls.c.due_at,
+    polls.c.id,
+)
 
 
 def next_due(conn: Connection, selection: Selection, *, at: datetime) -> Poll | None:
-    """Find the poll to ask now: by priority, then the most overdue."""
+    """Find the poll to ask now: the most urgent class, and in it the most overdue.
+
+    Sweeps go by what came and went since the last one, first listings so that all of them
+    come back to the same instant. Cost: O(polls that are due).
+    """
     query = select(polls).where(*selection.conditions(), polls.c.due_at <= at)
-    order = query.order_by(polls.c.priority, polls.c.due_at, polls.c.id).limit(1)
-    row = conn.execute(order).mappings().first()
-    return None if row is None else _poll(row)
+    row = conn.execute(query.order_by(*_ORDER).limit(1)).mappings().first()
+    return None if row is None else of(row)
 
 
 def count_due(conn: Connection, selection: Selection, *, at: datetime) -> int:
@@ -236,37 +267,21 @@ def make_due(conn: Connection, selection: Selection, *, at: datetime, is_forced:
     """Count everything selected as due.
 
     Lists that are read on change are asked as if they had moved, which a cheaper answer of
-    the same round may still disprove (`notice`); when forced, nothing is disproved.
+    the same round may still disprove (`moving`); when forced, they are read completely.
     """
-    listed = polls.c.schedule.startswith("on-change") & (polls.c.priority == SWEEP)
+    listed = polls.c.schedule.startswith(ON_CHANGE) & polls.c.listed_at.is_not(None)
     chosen = selection.conditions()
     asked = ROUTINE if is_forced else MOVED
     conn.execute(polls.update().where(*chosen, listed).values(priority=asked))
     conn.execute(polls.update().where(*chosen, polls.c.due_at > at).values(due_at=at))
 
 
-def notice(conn: Connection, job: str, tokens: Mapping[int, str], *, at: datetime) -> list[Poll]:
-    """Make lists due whose counters moved since their last complete reading.
+def rests(poll: Poll, at: datetime) -> dict[str, Any]:
+    """Tell when a list that was just read is due again: for its sweep, or to be read on.
 
-    `tokens` maps achievement ids to what the cheaper answer says of them now. Returns the
-    lists that it proves unchanged.
+    `at` is the present: a listing dated later, by a clock that went wrong, counts as of now.
     """
-    query = select(polls).where(polls.c.job == job, polls.c.watched_to.is_(None))
-    listed = query.where(polls.c.failures == 0, polls.c.token.is_not(None))
-    on_change = listed.where(polls.c.schedule.startswith("on-change"))
-    found = conn.execute(on_change.where(polls.c.achievement_id.in_(tokens))).mappings()
-    same: list[Poll] = []
-    for poll in map(_poll, found.all()):
-        if poll.token == tokens[poll.achievement_id or 0]:
-            _stand_still(conn, poll)
-            same.append(poll)
-        else:
-            due_at, priority = min(poll.due_at, at), min(poll.priority, MOVED)
-            change(conn, poll, due_at=due_at, priority=priority)
-    return same
-
-
-def _stand_still(conn: Connection, poll: Poll) -> None:
-    """Let a list that was to be read because it might have moved wait for its sweep again."""
-    if poll.priority == MOVED and poll.cursor is None and poll.listed_at is not None:
-        change(conn, poll, due_at=on_grid(poll, poll.listed_at), priority=SWEEP)
+    if poll.listed_at is None:
+        return {"priority": BACKFILL, "due_at": at}
+    swept_at = min(poll.listed_at, at)
+    return {"priority": SWEEP} | ({"due_at": on_grid(poll, swept_at)} if is_on_change(poll) else {})

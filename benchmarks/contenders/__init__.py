@@ -1,0 +1,1 @@
+"""The contenders: each a process of its own, `python -m benchmarks.contenders.X URL GAMES DB`."""

@@ -52,7 +52,7 @@ def _missing(conn: Connection, listing: Listing) -> set[int]:
     scope = [unlocks.c[name] == value for name, value in listing.within.items()]
     among = [] if listing.among is None else [many.among(column, listing.among)]
     held = conn.scalars(select(column).where(unlocks.c.valid_to.is_(None), *scope, *among))
-    return set(held) - set(listing.seen)
+    return set(held.all()) - set(listing.seen)
 
 
 def _suspected(conn: Connection, listing: Listing) -> dict[int, datetime]:

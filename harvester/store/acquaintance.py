@@ -5,7 +5,7 @@ writing his row. Only what was committed is remembered: a transaction that chang
 about users asks the database from then on, and what it changed is forgotten.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 from weakref import ReferenceType, WeakKeyDictionary, ref
 
@@ -36,25 +36,27 @@ class _Memory:
 _MEMORIES: WeakKeyDictionary[Engine, _Memory] = WeakKeyDictionary()
 
 
-def of(conn: Connection, ulids: Collection[str]) -> dict[str, Bearer]:
-    """Tell whom these ULIDs mean, as far as they are known. Cost: O(those not met lately)."""
+def of(conn: Connection, ulids: Collection[str]) -> Mapping[str, Bearer]:
+    """Tell whom these ULIDs mean (and perhaps others), as far as they are known.
+
+    Cost: O(those not met lately). What is told holds until `forget` is called.
+    """
     memory = _MEMORIES.setdefault(conn.engine, _Memory())
     if memory.changing is not None and memory.changing() is conn.get_transaction():
         return _read(conn, ulids)
     if len(memory.met) + len(ulids) > MOST:
         memory.met.clear()
-    met = memory.met
-    met |= _read(conn, [ulid for ulid in ulids if ulid not in met])
-    return {ulid: met[ulid] for ulid in ulids if ulid in met}
+    memory.met |= _read(conn, [ulid for ulid in ulids if ulid not in memory.met])
+    return memory.met
 
 
-def forget(conn: Connection, ulids: Collection[str | None]) -> None:
+def forget(conn: Connection, ulids: Collection[str]) -> None:
     """Ask the database about these users next time, and about all for as long as this lasts."""
     memory = _MEMORIES.setdefault(conn.engine, _Memory())
     changing = conn.get_transaction()
     memory.changing = changing and ref(changing)
     for ulid in ulids:
-        memory.met.pop(ulid or "", None)
+        memory.met.pop(ulid, None)
 
 
 def _read(conn: Connection, ulids: Collection[str]) -> dict[str, Bearer]:

@@ -99,7 +99,9 @@ def insert(
 def _bound(column: Column[Any], values: list[Any], dialect: Dialect) -> list[Any]:
     """Turn the values of a column into what the driver of this database takes."""
     bind = column.type.dialect_impl(dialect).bind_processor(dialect)
-    return values if bind is None else list(map(bind, values))
+    if bind is None:
+        return values
+    return [None if value is None else bind(value) for value in values]
 
 
 @cache

@@ -26,12 +26,11 @@ def bind(
 
 def _named(batches: list[Batch]) -> list[UserRef]:
     """Collect who is named, in the order told."""
-    named: dict[UserRef, None] = {}
+    named: dict[Any, None] = {}
     for batch in batches:
         for column in schema.naming_users(batch.table):
-            told = (row.get(column) for row in (batch.within, *batch.rows))
-            named |= dict.fromkeys(user for user in told if isinstance(user, UserRef))
-    return list(named)
+            named |= dict.fromkeys([row.get(column) for row in (batch.within, *batch.rows)])
+    return [user for user in named if isinstance(user, UserRef)]
 
 
 def _bound(batch: Batch, ids: Ids) -> Batch:
@@ -72,7 +71,7 @@ def resolve(
     Of two names of one user the one that was told last counts.
     """
     known = acquaintance.of(conn, {ref.ulid for ref in refs if ref.ulid})
-    ids = {}
+    ids: Ids = {}
     for ref in refs:
         bearer = known.get(ref.ulid) if ref.ulid else None
         if bearer is not None and ref.name in (None, bearer.name):
@@ -92,11 +91,11 @@ def _meet(
     fetch_id: int | None,
 ) -> tuple[Ids, Changes]:
     """Give users an id of whom something is new: their ULID, their name, or both."""
-    acquaintance.forget(conn, {ref.ulid for ref in refs})
     named_last = sorted(refs, key=lambda ref: ref.name is not None)
     by_ulid = {ref.ulid: ref for ref in named_last if ref.ulid}
     by_name = [ref for ref in refs if ref.name and not ref.ulid]
     known = {ulid: known[ulid] for ulid in by_ulid if ulid in known}
+    acquaintance.forget(conn, by_ulid)
     changes = _follow_names(conn, by_ulid, known, at, fetch_id)
     strangers = [ref for ulid, ref in by_ulid.items() if ulid not in known]
     changes += _acquaint(conn, strangers, known, at, fetch_id)

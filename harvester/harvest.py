@@ -146,7 +146,6 @@ class _Look:
 
     poll: Poll
     at: datetime
-    changes: Changes = field(default_factory=Changes)
     trouble: ApiError | None = None
     is_over: bool = True
 
@@ -209,30 +208,17 @@ def _commit(
     Where the clock stepped back, the newest instant already written is used.
     """
     at = max(harvest.clock(), look.at)
+    spacing = min(harvest.settings().jobs.unlocks.sweep, PROOFS_APART)
+    write = partial(step.write, fetch_id=fetch_id, requests=requests, spacing=spacing)
     while True:
         try:
             with harvest.engine.begin() as conn:
-                poll, changes = _write(conn, harvest, look.poll, observation, at, fetch_id)
-                if observation.is_turn:
-                    poll = polls.change(conn, poll, requests=poll.requests + requests)
+                poll, changes = write(conn, look.poll, observation, at=at)
+                _beat(conn, harvest, at)
         except history.BehindHistory as behind:
             at = behind.newest
         else:
-            return replace(look, poll=poll, at=at, changes=look.changes + changes), changes
-
-
-def _write(
-    conn: Connection,
-    harvest: Harvest,
-    poll: Poll,
-    observation: Observation,
-    at: datetime,
-    fetch_id: int,
-) -> tuple[Poll, Changes]:
-    spacing = min(harvest.settings().jobs.unlocks.sweep, PROOFS_APART)
-    told = step.write(conn, poll, observation, at=at, fetch_id=fetch_id, spacing=spacing)
-    _beat(conn, harvest, at)
-    return told
+            return replace(look, poll=poll, at=at), changes
 
 
 def _beat(conn: Connection, harvest: Harvest, at: datetime) -> None:
@@ -301,7 +287,7 @@ def _finish(harvest: Harvest, look: _Look, get: Asker) -> Attempt:
 
 def _account_closed(conn: Connection, poll: Poll, attempt: Attempt, get: Asker) -> dict[str, Any]:
     """Begin a new account; equal answers are believed until somebody else tells of the game."""
-    if attempt.changes and poll.game_id is not None:
+    if attempt.changes and poll.job == "progress":
         polls.forget_answers(conn, poll)
     digests = get.digests if attempt.error is None else None
     if digests and absence.is_suspected(conn, poll.user_id):

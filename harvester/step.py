@@ -22,11 +22,13 @@ def write(
     *,
     at: datetime,
     fetch_id: int,
+    requests: int,
     spacing: timedelta,
 ) -> tuple[Poll, Changes]:
     """Write a step as of `at`; tell what the poll is like now, and what changed.
 
-    Rows carry `fetch_id`, the evidence of the look; two proofs of absence lie `spacing` apart.
+    Rows carry `fetch_id`, the evidence of the look, which took so many `requests` in this
+    turn; two proofs of absence lie `spacing` apart.
     Raises `BehindHistory` where the clock stepped back.
     """
     batches, changes = users.bind(conn, observation.batches, at=at, fetch_id=fetch_id)
@@ -42,6 +44,8 @@ def write(
     noted, named = _noted(conn, observation, at, fetch_id)
     changes += named
     noted |= _counted(poll, observation, changes, fetch_id)
+    if observation.is_turn:
+        noted["requests"] = poll.requests + requests
     return (polls.change(conn, poll, **noted) if noted else poll), changes
 
 

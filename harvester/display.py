@@ -75,11 +75,16 @@ def spoken(seconds: float) -> str:
 
 
 @contextmanager
-def live(progress: Progress, console: Console | None = None) -> Iterator[None]:
-    """Show the progress on stderr meanwhile, if that is a terminal; it is gone afterwards."""
+def live(
+    progress: Progress, console: Console | None = None
+) -> Iterator[Callable[[Told], None]]:
+    """Show the progress on stderr meanwhile, if that is a terminal; it is gone afterwards.
+
+    Yields what is to be told; where nobody looks, nothing is counted.
+    """
     console = console or Console(stderr=True, highlight=False)
     if not console.is_terminal or console.is_dumb_terminal:
-        yield
+        yield lambda _told: None
         return
     spinner = Spinner("line")
     with Live(
@@ -89,7 +94,7 @@ def live(progress: Progress, console: Console | None = None) -> Iterator[None]:
         transient=True,
         redirect_stdout=False,
     ):
-        yield
+        yield progress.hear
 
 
 def _picture(progress: Progress, spinner: Spinner) -> RenderableType:

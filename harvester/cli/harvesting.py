@@ -97,12 +97,13 @@ def _ask(made: Harvest, selection: Selection, tally: Tally) -> bool:
         not_before=lambda: made.client.not_before,
     )
 
-    def hear(told: Told) -> None:
-        progress.hear(told)
-        tally.hear(told)
-
     try:
-        with display.live(progress):
+        with display.live(progress) as show_to:
+
+            def hear(told: Told) -> None:
+                show_to(told)
+                tally.hear(told)
+
             for told in harvest.round_of(replace(made, tell=hear), selection):
                 hear(told)
     except Refused:

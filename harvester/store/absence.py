@@ -6,8 +6,10 @@ and late enough, closes its row at the second one's instant. Any sighting clears
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
+from functools import cache
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, exists, select
+from sqlalchemy import ColumnElement, Connection, Select, Table, bindparam, exists, select
 
 from harvester.store import history, many, schema
 from harvester.store.rows import Batch, Changes, Gone, Listing
@@ -39,11 +41,17 @@ def sighted(conn: Connection, batch: Batch) -> None:
     if batch.table is not unlocks:
         return
     (column,) = {"achievement_id", "user_id"} - batch.within.keys()
-    scope = [suspects.c[name] == value for name, value in batch.within.items()]
-    suspected = set(conn.scalars(select(suspects.c[column]).where(*scope)))
-    seen = suspected & {row[column] for row in batch.rows} if suspected else set()
+    suspected = conn.scalars(_suspects(column, tuple(batch.within)), batch.within).all()
+    seen = {row[column] for row in batch.rows}.intersection(suspected) if suspected else set()
     if seen:
+        scope = [suspects.c[name] == value for name, value in batch.within.items()]
         conn.execute(suspects.delete().where(*scope, many.among(suspects.c[column], seen)))
+
+
+@cache
+def _suspects(column: str, within: tuple[str, ...]) -> Select[Any]:
+    scope = [suspects.c[name] == bindparam(name) for name in within]
+    return select(suspects.c[column]).where(*scope)
 
 
 def _missing(conn: Connection, listing: Listing) -> set[int]:

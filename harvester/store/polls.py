@@ -4,10 +4,22 @@ import json
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
-from typing import Any
+from functools import cache, lru_cache
+from typing import Any, Final, TypeAlias
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, case, func, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    RowMapping,
+    Select,
+    Update,
+    bindparam,
+    case,
+    func,
+    or_,
+    select,
+)
 
 from harvester.schedule import Every, share
 from harvester.schedule import next_due as slot_after
@@ -18,6 +30,8 @@ ROUTINE, MOVED, SWEEP, BACKFILL = range(4)  # what is asked first when several a
 ON_CHANGE = "on-change"  # how the schedule of a list begins that has no due time of its own
 RECENT = ", recent"  # how the schedule of a list ends of which only what is new is wanted
 UTC = ZoneInfo("UTC")
+
+Texts: TypeAlias = tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -89,6 +103,10 @@ class Selection:
     games: Collection[int] = field(default_factory=tuple)
     users: Collection[str] = field(default_factory=tuple)
 
+    def as_tuples(self) -> tuple[Texts, tuple[int, ...], Texts]:
+        """The same, so that it can be a key."""
+        return tuple(self.jobs), tuple(self.games), tuple(self.users)
+
     def conditions(self) -> list[ColumnElement[bool]]:
         """Express the selection, and that the target is still watched, in SQL."""
         chosen: list[ColumnElement[bool]] = [polls.c.watched_to.is_(None)]
@@ -136,7 +154,10 @@ def _all(conn: Connection, within: ColumnElement[bool] | None) -> list[Poll]:
 
 def of(row: RowMapping) -> Poll:
     """Make a poll of a row that holds all of its columns, and perhaps others."""
-    return Poll(**{column.name: row[column.name] for column in fields(Poll)})
+    return Poll(**{name: row[name] for name in _NAMES})
+
+
+_NAMES: Final = tuple(column.name for column in fields(Poll))
 
 
 def _add(conn: Connection, wanted: list[Wanted], at: datetime) -> None:
@@ -214,8 +235,14 @@ def pull_back(conn: Connection, *, at: datetime) -> None:
 
 def change(conn: Connection, poll: Poll, **values: Any) -> Poll:  # noqa: ANN401 - column values
     """Write columns of one poll; tell what it is like now."""
-    conn.execute(polls.update().where(polls.c.id == poll.id).values(values))
+    conn.execute(_changing(tuple(values)), {"own": poll.id, **values})
     return replace(poll, **values)
+
+
+@cache
+def _changing(names: tuple[str, ...]) -> Update:
+    told = {name: bindparam(name) for name in names}
+    return polls.update().where(polls.c.id == bindparam("own")).values(told)
 
 
 def forget_answers(conn: Connection, poll: Poll) -> None:
@@ -252,9 +279,15 @@ def next_due(conn: Connection, selection: Selection, *, at: datetime) -> Poll | 
     Sweeps go by what came and went since the last one, first listings so that all of them
     come back to the same instant. Cost: O(polls that are due).
     """
-    query = select(polls).where(*selection.conditions(), polls.c.due_at <= at)
-    row = conn.execute(query.order_by(*_ORDER).limit(1)).mappings().first()
+    row = conn.execute(_most_urgent(*selection.as_tuples()), {"at": at}).mappings().first()
     return None if row is None else of(row)
+
+
+@lru_cache(maxsize=16)
+def _most_urgent(jobs: Texts, games: tuple[int, ...], users: Texts) -> Select[Any]:
+    chosen = Selection(jobs, games, users).conditions()
+    due = select(polls).where(*chosen, polls.c.due_at <= bindparam("at"))
+    return due.order_by(*_ORDER).limit(1)
 
 
 def count_due(conn: Connection, selection: Selection, *, at: datetime) -> int:

@@ -3,9 +3,9 @@
 import os
 import socket
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 
-from sqlalchemy import Connection, RowMapping, func, select
+from sqlalchemy import Connection, RowMapping, bindparam, func, select
 
 from harvester import __version__
 from harvester.api.pace import quickened
@@ -60,18 +60,30 @@ def beat(
     not_before_at: datetime | None,
 ) -> None:
     """Tell that the run lives, what it has asked so far, and how fast it may go on."""
-    day: date = at.date()
-    change = runs.update().where(runs.c.id == run)
-    conn.execute(
-        change.values(
-            beat_at=at,
-            requests=requests,
-            requests_on=day,
-            requests_that_day=requests_that_day,
-            pace_factor=pace_factor,
-            not_before_at=not_before_at,
-        )
+    told = {
+        "own": run,
+        "beat_at": at,
+        "requests": requests,
+        "requests_on": at.date(),
+        "requests_that_day": requests_that_day,
+        "pace_factor": pace_factor,
+        "not_before_at": not_before_at,
+    }
+    conn.execute(_BEAT, told)
+
+
+_BEAT = (
+    runs.update()
+    .where(runs.c.id == bindparam("own"))
+    .values(
+        beat_at=bindparam("beat_at"),
+        requests=bindparam("requests"),
+        requests_on=bindparam("requests_on"),
+        requests_that_day=bindparam("requests_that_day"),
+        pace_factor=bindparam("pace_factor"),
+        not_before_at=bindparam("not_before_at"),
     )
+)
 
 
 def end(conn: Connection, run: int, *, at: datetime) -> None:

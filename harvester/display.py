@@ -75,9 +75,7 @@ def spoken(seconds: float) -> str:
 
 
 @contextmanager
-def live(
-    progress: Progress, console: Console | None = None
-) -> Iterator[Callable[[Told], None]]:
+def live(progress: Progress, console: Console | None = None) -> Iterator[Callable[[Told], None]]:
     """Show the progress on stderr meanwhile, if that is a terminal; it is gone afterwards.
 
     Yields what is to be told; where nobody looks, nothing is counted.

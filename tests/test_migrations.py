@@ -38,7 +38,8 @@ NEXT_REVISION = """
 from alembic import op
 import sqlalchemy as sa
 
-revision, down_revision = {own!r}, {before!r}
+revision = {own!r}
+down_revision = {before!r}
 branch_labels = depends_on = None
 
 

@@ -14,8 +14,8 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import KW_ONLY, dataclass, field, replace
 from datetime import datetime, timedelta
-from hashlib import blake2b
 from functools import cached_property
+from hashlib import blake2b
 from http import HTTPStatus
 from typing import Any, Final, Protocol, TypeVar, cast
 

@@ -1,8 +1,7 @@
-"""`harvester fetch`, `run` and `healthcheck`: what asks RetroAchievements, and its pulse."""
+"""`harvester fetch` and `healthcheck`: one round of asking, and whether the daemon does its own."""
 
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from difflib import get_close_matches
@@ -11,7 +10,7 @@ from typing import Final
 import click
 from sqlalchemy import Connection
 
-from harvester import app, clock, daemon, display, harvest
+from harvester import app, clock, display, harvest
 from harvester.cli.options import (
     Globals,
     Lasting,
@@ -23,11 +22,10 @@ from harvester.cli.options import (
     several_users,
 )
 from harvester.cli.reading import reading
-from harvester.cli.session import config_path, note, settings_of, show, stopping
+from harvester.cli.session import note, settings_of, show, stopping
 from harvester.config import JOBS, Settings
 from harvester.errors import BudgetSpent, ConfigError, HarvesterError, Refused, Stopped
 from harvester.harvest import Harvest, Told
-from harvester.stop import Stop
 from harvester.store import polls, report
 from harvester.store.polls import Selection
 from harvester.tally import COLUMNS, Tally
@@ -171,20 +169,7 @@ def _why_nothing(conn: Connection, selection: Selection) -> str:
     return f"nothing that is watched fits {' or '.join(selection.jobs)} with these options"
 
 
-# --- the daemon and its pulse ----------------------------------------------------------
-
-
-@click.command()
-@common
-@click.pass_obj
-def run(chosen: Globals) -> None:
-    """Keep asking what is due, until SIGTERM or Ctrl-C.
-
-    What is overdue is asked at once. The configuration is read again when its file changes,
-    and on SIGHUP.
-    """
-    with suppress(Stopped, KeyboardInterrupt):
-        daemon.run(lambda: settings_of(chosen), config_path(chosen), stop=Stop())
+# --- the pulse of the daemon -----------------------------------------------------------
 
 
 @click.command()

@@ -18,7 +18,7 @@ COMMANDS: Final = {
     "check": ("setup", "Say what is wrong with the set-up, and how to mend it."),
     "watch": ("watch", "Edit the watchlist in config.toml."),
     "fetch": ("harvesting", "Ask what is due, once."),
-    "run": ("harvesting", "Keep asking what is due: the daemon."),
+    "run": ("running", "Keep asking what is due: the daemon."),
     "status": ("answers", "Show how every poll is doing."),
     "trend": ("answers", "Show how something changed over time."),
     "query": ("answers", "Ask the collected history in SQL."),

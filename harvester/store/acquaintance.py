@@ -54,7 +54,7 @@ def forget(conn: Connection, ulids: Collection[str]) -> None:
     """Ask the database about these users next time, and about all for as long as this lasts."""
     memory = _MEMORIES.setdefault(conn.engine, _Memory())
     changing = conn.get_transaction()
-    memory.changing = changing and ref(changing)
+    memory.changing = None if changing is None else ref(changing)
     for ulid in ulids:
         memory.met.pop(ulid, None)
 

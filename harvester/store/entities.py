@@ -1,6 +1,6 @@
 """Entity rows: stubs for what is only known by its id, current values for the rest."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from datetime import datetime
 from functools import cache
 from typing import Any

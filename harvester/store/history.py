@@ -59,7 +59,7 @@ def record(conn: Connection, batch: Batch, *, at: datetime, fetch_id: int | None
     return Changes(len(decision.opened) + len(decision.amended), len(decision.closed), known_tail)
 
 
-def _known_tail(history: schema.History, told: Mapping[Key, Row], decision: Decision) -> int:
+def _known_tail(history: schema.History, told: dict[Key, Row], decision: Decision) -> int:
     """Count the last told rows that were no news."""
     news = {history.key_of(row) for row in (*decision.opened, *decision.amended)}
     return sum(1 for _ in takewhile(lambda key: key not in news, reversed(told)))
@@ -160,8 +160,8 @@ def _params(history: schema.History, batch: Batch, keys: Collection[Key]) -> Row
 def _narrowed(history: schema.History, batch: Batch) -> tuple[tuple[str, ...], str | None]:
     """Tell the key columns that a batch shares, and the one that varies within it, if any."""
     same = tuple(name for name in history.key if name in batch.within)
-    (free,) = [name for name in history.key if name not in batch.within] or [None]
-    return same, free
+    free = [name for name in history.key if name not in batch.within]
+    return same, free[0] if free else None
 
 
 def _rows(

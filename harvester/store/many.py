@@ -49,7 +49,7 @@ class _Keys(TypeDecorator[Collection[Any]]):
         return keys if dialect.name == "postgresql" else json.dumps(keys)
 
 
-class _Among(FunctionElement[bool]):
+class _Among(FunctionElement[Any]):
     """Whether a column holds one of the keys of a list.
 
     Not a `Boolean` by type: SQLAlchemy would compare it with 1, and SQLite use no index.
@@ -62,7 +62,7 @@ class _Among(FunctionElement[bool]):
 @compiles(_Among, "sqlite")
 def _among_in_sqlite(element: _Among, compiler: SQLCompiler, **kw: Any) -> str:  # noqa: ANN401 - SQLAlchemy's hook
     column, keys = (compiler.process(clause, **kw) for clause in element.clauses)
-    return f"{column} IN (SELECT value FROM json_each({keys}))"
+    return f"{column} IN (SELECT value FROM json_each({keys}))"  # noqa: S608 - made of compiled parts
 
 
 @compiles(_Among, "postgresql")

@@ -104,7 +104,7 @@ class Selection:
     users: Collection[str] = field(default_factory=tuple)
 
     def as_tuples(self) -> tuple[Texts, tuple[int, ...], Texts]:
-        """The same, so that it can be a key."""
+        """Tell the same in a form that can be a key."""
         return tuple(self.jobs), tuple(self.games), tuple(self.users)
 
     def conditions(self) -> list[ColumnElement[bool]]:
@@ -241,7 +241,7 @@ def change(conn: Connection, poll: Poll, **values: Any) -> Poll:  # noqa: ANN401
 
 @cache
 def _changing(names: tuple[str, ...]) -> Update:
-    told = {name: bindparam(name) for name in names}
+    told: dict[str, Any] = {name: bindparam(name) for name in names}
     return polls.update().where(polls.c.id == bindparam("own")).values(told)
 
 

@@ -388,7 +388,9 @@ runs = Table(
 @cache
 def referring(table: Table) -> tuple[tuple[str, Table], ...]:
     """List the columns of a table that refer to an entity, and which one."""
-    return tuple((column.name, key.column.table) for column in table.c for key in column.foreign_keys)
+    return tuple(
+        (column.name, key.column.table) for column in table.c for key in column.foreign_keys
+    )
 
 
 @cache

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, func, select
+from sqlalchemy import Connection, Select, func, select
 
 from harvester.store import acquaintance, history, many, merge, schema
 from harvester.store.acquaintance import Bearer
@@ -154,7 +154,7 @@ def _stand_ins(conn: Connection, names: list[str]) -> dict[str, int]:
     """Find the users known by these names alone."""
     if not names:
         return {}
-    return {name: own for name, own in conn.execute(_NAMELESS, {"keys": names})}
+    return {row.name: row.id for row in conn.execute(_NAMELESS, {"keys": names})}
 
 
 _NAMELESS = select(users.c.name, users.c.id).where(

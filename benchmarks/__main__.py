@@ -2,6 +2,7 @@
 
 import argparse
 import re
+import signal
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -48,10 +49,11 @@ def _plan(chosen: argparse.Namespace) -> Plan:
 
 def measure(plan: Plan, folder: Path) -> Measured:
     """Measure everything, one thing after the other."""
+    commit = tables.commit()
     with serving(plan.size) as site:
-        measured = Measured(
-            plan.size, site.truth(), plan.repetitions, _rounds(plan, site, folder / "rounds")
-        )
+        results = _rounds(plan, site, folder / "rounds")
+        site.reset()
+        measured = Measured(plan.size, site.truth(), plan.repetitions, results, commit=commit)
         if plan.is_rounds_only:
             return measured
         return _beyond_rounds(plan, site, folder, measured)
@@ -101,6 +103,7 @@ def main() -> None:
     parser.add_argument("--contender", action="append", choices=names, dest="contenders")
     parser.add_argument("--write", type=Path, help="a document whose marked part is rewritten")
     chosen = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that all we started ends, too
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         report = tables.report(measure(_plan(chosen), Path(folder)))
     print(report)

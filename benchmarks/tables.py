@@ -41,7 +41,7 @@ def _where(measured: Measured) -> str:
     size = measured.size
     rows = measured.truth.rows
     return (
-        f"Measured on {time.strftime('%Y-%m-%d', time.gmtime())} at {_commit()}: "
+        f"Measured on {time.strftime('%Y-%m-%d', time.gmtime())} at {measured.commit}: "
         f"{size.games} games × {size.achievements} achievements × {size.unlocks:,} unlocks = "
         f"{rows:,} rows by {size.players:,} players; medians of {measured.repetitions} "
         f"repetitions (dlt of fewer). {_machine()}, under a load of {os.getloadavg()[2]:.1f} "
@@ -50,7 +50,8 @@ def _where(measured: Measured) -> str:
     )
 
 
-def _commit() -> str:
+def commit() -> str:
+    """Name the commit that is checked out; to be asked before it can change."""
     told = subprocess.run(
         ["git", "describe", "--always", "--dirty"],  # noqa: S607 - whatever git there is
         capture_output=True,

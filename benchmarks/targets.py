@@ -35,6 +35,7 @@ class Measured:
     start_seconds: float | None = None
     rest: Rest | None = None
     shares: Sequence[tuple[str, float]] = ()
+    commit: str = "no commit"
 
 
 class Target(NamedTuple):

@@ -30,11 +30,23 @@ def ask_of(conn: Connection, settings: Settings, poll: Poll, *, at: datetime) ->
     )
     if poll.job == "unlocks":
         return _about_list(conn, settings, poll, ask)
+    if poll.job == "game-tickets":
+        return _about_tickets(conn, settings, ask)
     if poll.job == "distribution":
         counts = known.achievement_counts(conn, ask.game)
         official, unofficial = counts.get(True, 0), counts.get(False, 0)
         return replace(ask, known_promoted=official, known_unpromoted=unofficial)
     return replace(ask, user=_user(conn, settings, poll))
+
+
+def _about_tickets(conn: Connection, settings: Settings, ask: Ask) -> Ask:
+    job = settings.jobs.game_tickets
+    return replace(
+        ask,
+        tickets=known.tickets(conn, ask.game),
+        recheck=job.recheck,
+        recheck_closed=job.recheck_closed,
+    )
 
 
 def _about_list(conn: Connection, settings: Settings, poll: Poll, ask: Ask) -> Ask:

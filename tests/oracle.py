@@ -7,6 +7,7 @@ not be there.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from harvester.sandbox import figures
@@ -84,13 +85,27 @@ def _tickets(world: World, params: Mapping[str, str], job: str) -> Iterator[Fact
         for ticket in own.tickets
         if own.is_promoted is is_promoted and not ticket.is_deleted
     ]
-    states = [STATES[ticket.state] for ticket in tickets]
-    counts = {state: states.count(state) for state in STATES.values()}
+    page = _page(tickets, params)
+    states = [STATES[ticket.state] for ticket in page]
+    is_all = "d" in params and len(page) == len(tickets)
+    counts = {state: states.count(state) for state in STATES.values()} if is_all else {}
     key = (game.id, is_promoted)
     yield Facts("game_ticket_counts", {key: {"reported": len(tickets), **counts}})
-    yield Facts("ticket_states", {(ticket.id,): _state(ticket) for ticket in tickets})
-    for one in tickets:
+    for one in page:
+        yield Facts("ticket_states", {(one.id,): _state(one)})
         yield _names(one.reporter, one.assignee, one.resolver)
+
+
+def _page(tickets: list[Ticket], params: Mapping[str, str]) -> list[Ticket]:
+    """Tell which tickets a request lists: none where it asks for their number alone."""
+    if "d" not in params:
+        return []
+    start, newest_first = _number(params, "o"), sorted(tickets, key=_age, reverse=True)
+    return newest_first[start : start + _number(params, "c")]
+
+
+def _age(ticket: Ticket) -> tuple[datetime, int]:
+    return ticket.reported_at, ticket.id
 
 
 def _state(ticket: Ticket) -> Values:

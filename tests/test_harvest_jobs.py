@@ -8,7 +8,7 @@ import pytest
 from harvests import HOURLY, STILL, asked, crowd, current, fetch, outcomes, poll, rows, user
 from worlds import NOW, Bench
 
-from harvester.endpoints import tickets
+from harvester.endpoints import ticket_list as list_of_tickets
 from harvester.sandbox.answers import answer
 from harvester.sandbox.records import Asked, State
 from harvester.sandbox.world import World
@@ -54,7 +54,8 @@ def states(bench: Bench) -> dict[int, str]:
 def test_a_ticket_is_kept_with_its_people_and_every_state_it_passed(
     bench_of: BenchOf, database_url: str, game: World, ann: str
 ) -> None:
-    bench = bench_of(WATCH, database=database_url, api=STILL)
+    jobs = '[jobs.game-tickets]\nrecheck = "1h"\nrecheck_closed = "1h"'
+    bench = bench_of(WATCH, jobs=jobs, database=database_url, api=STILL)
     own = game.open_ticket(11, ann, notes="It did not.\nReally.", is_hardcore=None)
     for state in (None, State.RESOLVED, State.OPEN):
         game.advance(hours=1)
@@ -213,7 +214,7 @@ def test_a_list_that_shows_none_of_the_tickets_it_counts_is_not_believed(
     own = game.open_ticket(11, ann)
     if is_known:
         fetch(bench, TICKETS)
-        game.advance(hours=1)
+        game.advance(hours=6)
     game.fail("wrong-shape", only="API_GetTicketData", body=ticket_list(game, 1, 0))
     assert outcomes(fetch(bench, TICKETS))["game-tickets game 1"] == "invalid"
     assert states(bench) == ({own: "open"} if is_known else {})
@@ -226,7 +227,7 @@ def test_a_list_shorter_than_its_own_count_tells_tickets_but_no_absence(
     tickets = [game.open_ticket(11, ann) for _ in range(3)]
     fetch(bench, TICKETS)
     game.set_ticket_state(tickets[2], State.RESOLVED)
-    game.advance(hours=1)
+    game.advance(hours=6)
     body = ticket_list(game, 4, 2)
     game.fail("wrong-shape", only="API_GetTicketData", body=body, times=3)
     asked(game)
@@ -472,7 +473,7 @@ def test_somebody_known_by_name_alone_is_merged_when_a_known_ulid_takes_the_name
 def test_a_list_of_tickets_that_does_not_end_is_invalid(
     bench_of: BenchOf, sqlite_url: str, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tickets, "MOST_TICKETS", 300)
+    monkeypatch.setattr(list_of_tickets, "MOST_TICKETS", 300)
     world.add_game(1, "Sonic", 1)
     achievement = world.add_achievement(1)
     reporter = world.add_user("Bob")

@@ -4,12 +4,13 @@ payload -> batches -> one Observation per durable step. An endpoint reads no clo
 database: what it must know of either comes in with the `Ask`.
 """
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, Literal, Protocol, TypeAlias, TypeVar
 
 from harvester.api.payloads import Request
+from harvester.store.known import KnownTicket
 from harvester.store.rows import Batch, Changes, Gone, Listing, UserRef
 
 P = TypeVar("P")
@@ -33,7 +34,9 @@ class Ask:
 
     `at` is when the asking began. `user` is whom to ask about (or for whose eyes, where no
     player is watched); `known_promoted` and `known_unpromoted` count the game's achievements
-    in the database. `memory` is what the last finished look kept for this one.
+    in the database. `memory` is what the last finished look kept for this one. `tickets` are
+    the known ones of the game; the last look at the state of one may be as old as `recheck`,
+    or `recheck_closed` if it was closed or resolved.
 
     Of a list: `reach` is how much of it is wanted ("head", "all", or "first": the next page
     of the first listing, which has come back to `listed_from_at`), `token` what its counters
@@ -56,6 +59,9 @@ class Ask:
     token: str = "0/0"  # noqa: S105 - two counters
     counters: str = "0/0"
     listed_from_at: datetime | None = None
+    tickets: Sequence[KnownTicket] = ()
+    recheck: timedelta = timedelta()
+    recheck_closed: timedelta = timedelta()
 
     @property
     def handle(self) -> str:

@@ -5,92 +5,148 @@ columns are counted from the listed tickets (`public/API/API_GetTicketData.php`)
 """
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from harvester.api import payloads
+from harvester.endpoints import ticket_list, ticket_looks
 from harvester.endpoints.base import Ask, Get, Observation, Steps, ref
+from harvester.endpoints.ticket_list import Goal, Listed
+from harvester.endpoints.ticket_looks import Look, Looks, Memory, with_look
 from harvester.errors import Invalid
 from harvester.store import schema
+from harvester.store.known import KnownTicket
 from harvester.store.rows import Batch, Gone, UserRef
 
-PAGE = 100
-MOST_TICKETS = 20_000  # more than any game has; a list that goes on is no list
-TRIES = 3  # listings that moved under our eyes before we give up on a complete one
 STATES = {0: "closed", 1: "open", 2: "resolved", 3: "request", 4: "quarantined"}
 
 
 @dataclass(frozen=True)
-class _Listed:
-    """All tickets of one listing, and whether they are as many as each page of it counted."""
+class _List:
+    """One of a game's two lists before it is asked for: what it held, and the looks at it."""
 
-    reported: int
-    tickets: tuple[payloads.Ticket, ...]
-    is_whole: bool
+    is_promoted: bool
+    known: list[KnownTicket]
+    looks: Looks
+
+
+Told = Sequence[tuple[_List, Listed]]
 
 
 def observe_game(get: Get, cursor: Any, ask: Ask) -> Steps:  # noqa: ANN401, ARG001 - nothing to take up
-    """Ask for the count, and with detail for every ticket; then mark those that left."""
+    """Ask for the counts, and with detail for the tickets that are new or due; in one step."""
     kinds = (True, False) if ask.is_unofficial else (True,)
     if not ask.has_detail:
-        for is_promoted in kinds:
-            yield _count(get, ask, is_promoted=is_promoted)
+        counts = {kind: _count(get, ask, is_promoted=kind) for kind in kinds}
+        batches = [_counts(ask, kind, {"reported": count}) for kind, count in counts.items()]
+        yield Observation(tuple(batches), memory=None)
         return
-    listed = {is_promoted: _list(get, ask, is_promoted=is_promoted) for is_promoted in kinds}
-    yield from _listings(ask, listed)
+    memory = ticket_looks.recall(ask)
+    known = ticket_looks.of_kind(ask.tickets, memory.drafts)
+    lists = [_List(kind, known[kind], memory.looks[kind]) for kind in kinds]
+    told = [(own, _look(get, ask, own)) for own in lists]
+    if _has_lost(told):
+        told = [(own, _to_the_end(get, ask, own, listed)) for own, listed in told]
+    yield _observation(ask, memory, told)
 
 
-def _count(get: Get, ask: Ask, *, is_promoted: bool) -> Observation:
-    answer = get(payloads.game_tickets(ask.game, is_promoted=is_promoted))
-    within = {"game_id": ask.game, "is_promoted": is_promoted}
-    return Observation((Batch(schema.game_ticket_counts, within, [{"reported": answer.reported}]),))
+def _count(get: Get, ask: Ask, *, is_promoted: bool) -> int:
+    return get(payloads.game_tickets(ask.game, is_promoted=is_promoted)).reported
 
 
-def _list(get: Get, ask: Ask, *, is_promoted: bool) -> _Listed:
-    """List all tickets; start over where the list moved between two pages."""
-    for _ in range(TRIES):
-        listed = _try_list(get, ask, is_promoted=is_promoted)
-        if listed.is_whole:
-            break
-    return listed
+def _look(get: Get, ask: Ask, own: _List) -> Listed:
+    """Read a list as far as it must be, if it must: its count moved or known tickets are due.
+
+    A list that is due anyway tells the count itself.
+    """
+    if not own.looks:
+        return _read(get, ask, own, Goal(own.known))
+    due = ticket_looks.oldest_due(ask, own.looks, own.known)
+    if due is not None:
+        return _read(get, ask, own, Goal(own.known, due))
+    count = _count(get, ask, is_promoted=own.is_promoted)
+    if count == len(own.known):
+        return Listed(count, older=tuple(own.known))
+    return _read(get, ask, own, Goal(own.known, _newest_if_grown(own.known, count), count))
 
 
-def _try_list(get: Get, ask: Ask, *, is_promoted: bool) -> _Listed:
-    """Page through the list, each page beginning with the last ticket of the one before."""
-    tickets: dict[int, payloads.Ticket] = {}
-    offset, last, reported, is_whole = 0, None, None, True
-    while offset <= MOST_TICKETS:
-        answer = get(payloads.game_ticket_list(ask.game, is_promoted=is_promoted, offset=offset))
-        page = answer.tickets or ()
-        is_whole &= reported in {None, answer.reported}
-        is_whole &= last is None or (bool(page) and page[0].id == last)
-        reported = answer.reported
-        tickets.update({ticket.id: ticket for ticket in page})
-        if len(page) < PAGE:
-            return _listed(reported, tickets, is_whole=is_whole)
-        offset, last = offset + PAGE - 1, page[-1].id
-    raise Invalid(f"game {ask.game}: a list of tickets that does not end")
+def _newest_if_grown(known: Sequence[KnownTicket], count: int) -> datetime | None:
+    """Tell the date of the newest known ticket: what was reported since comes before it.
+
+    Where fewer are left than are known, only the end of the list tells which.
+    """
+    has_grown = known and count > len(known)
+    return max(one.reported_at for one in known) if has_grown else None
 
 
-def _listed(reported: int, tickets: dict[int, payloads.Ticket], *, is_whole: bool) -> _Listed:
-    """Hold a listing against its own count; one that shows none of them is not believed."""
-    if reported and not tickets:
-        raise Invalid(f"RA counts {reported} tickets, but lists none of them")
-    return _Listed(reported, tuple(tickets.values()), is_whole and len(tickets) == reported)
+def _read(get: Get, ask: Ask, own: _List, goal: Goal) -> Listed:
+    return ticket_list.read(get, ask.game, goal, is_promoted=own.is_promoted)
 
 
-def _listings(ask: Ask, listed: dict[bool, _Listed]) -> Steps:
-    """Turn listings into one step: tickets, their states, the counts, and who left."""
-    tickets = [ticket for listing in listed.values() for ticket in listing.tickets]
-    batches = (
-        Batch(schema.tickets, {"game_id": ask.game}, [_entity(ticket) for ticket in tickets]),
-        Batch(schema.ticket_states, {}, [_state(ticket) for ticket in tickets]),
-        *(_counts(ask, is_promoted, listing) for is_promoted, listing in listed.items()),
+def _has_lost(told: Told) -> bool:
+    """Tell whether a complete list lacks known tickets that may yet be on the other one."""
+    shown = _shown(told)
+    return any(
+        listed.is_complete and not shown.issuperset(one.id for one in own.known)
+        for own, listed in told
     )
-    seen = {ticket.id for ticket in tickets}
-    is_whole = all(listing.is_whole for listing in listed.values())
-    gone = Gone(schema.tickets, {"game_id": ask.game}, seen, is_official=not ask.is_unofficial)
-    yield Observation(batches, gone=(gone,) if is_whole else ())
+
+
+def _shown(told: Told) -> set[int]:
+    return {ticket for _, listed in told for ticket in listed.ids}
+
+
+def _to_the_end(get: Get, ask: Ask, own: _List, listed: Listed) -> Listed:
+    """Read a list that was not read to its end, so that it proves what is not on it."""
+    return listed if listed.is_read_out else _read(get, ask, own, Goal(own.known))
+
+
+def _observation(ask: Ask, memory: Memory, told: Told) -> Observation:
+    """Turn what was told into one step: tickets, their states, the counts, and who left."""
+    counts = tuple(_counts(ask, own.is_promoted, _numbers(listed)) for own, listed in told)
+    if all(listed.tickets is None for _, listed in told):
+        return Observation(counts)
+    tickets = [ticket for _, listed in told for ticket in listed.tickets or ()]
+    entities = Batch(schema.tickets, {"game_id": ask.game}, [_entity(one) for one in tickets])
+    states = Batch(schema.ticket_states, {}, [_state(one) for one in tickets])
+    kept = _remembered(ask, memory, told).written()
+    return Observation((entities, states, *counts), gone=_gone(ask, told), memory=kept)
+
+
+def _gone(ask: Ask, told: Told) -> tuple[Gone, ...]:
+    """Let complete lists of all kinds prove which tickets are no longer there."""
+    if not all(listed.is_complete for _, listed in told):
+        return ()
+    within, is_official = {"game_id": ask.game}, not ask.is_unofficial
+    return (Gone(schema.tickets, within, _shown(told), is_official=is_official),)
+
+
+def _remembered(ask: Ask, memory: Memory, told: Told) -> Memory:
+    """Add the looks just taken; a list that would not hold is read in full the next time."""
+    looks = dict(memory.looks)
+    for own, listed in told:
+        if listed.tickets is not None:
+            look = Look(ask.at, listed.beyond)
+            looks[own.is_promoted] = with_look(own.looks, look) if listed.is_whole else ()
+    return Memory(looks, _drafts(ask, memory, told))
+
+
+def _drafts(ask: Ask, memory: Memory, told: Told) -> frozenset[int]:
+    """Tell which known tickets are not on the official list.
+
+    Of those that it just lacked, the store keeps what nobody asks for (`Gone.is_official`).
+    """
+    known = {one.id for one in ask.tickets}
+    drafts = set(memory.drafts & known)
+    for own, listed in told:
+        if own.is_promoted:
+            drafts |= known if listed.is_complete else set()
+            drafts -= listed.ids
+        else:
+            drafts |= listed.ids
+    return frozenset(drafts)
 
 
 def _entity(ticket: payloads.Ticket) -> dict[str, object]:
@@ -119,12 +175,18 @@ def _word(ticket: payloads.Ticket) -> str:
     return STATES.get(ticket.state) or ticket.state_text.lower()
 
 
-def _counts(ask: Ask, is_promoted: bool, listing: _Listed) -> Batch:  # noqa: FBT001 - a key column
-    """Count states from a listing; one that would not hold still tells only the total."""
-    counted = Counter(_word(ticket) for ticket in listing.tickets)
-    states = {word: counted[word] for word in STATES.values()} if listing.is_whole else {}
+def _numbers(listed: Listed) -> dict[str, int]:
+    """Count states where all tickets are accounted for; else only the total is told."""
+    if not listed.is_whole:
+        return {"reported": listed.reported}
+    counted = Counter(_word(ticket) for ticket in listed.tickets or ())
+    counted.update(one.state for one in listed.older)
+    return {"reported": listed.reported, **{word: counted[word] for word in STATES.values()}}
+
+
+def _counts(ask: Ask, is_promoted: bool, numbers: Mapping[str, int]) -> Batch:  # noqa: FBT001 - a key column
     within = {"game_id": ask.game, "is_promoted": is_promoted}
-    return Batch(schema.game_ticket_counts, within, [{"reported": listing.reported, **states}])
+    return Batch(schema.game_ticket_counts, within, [numbers])
 
 
 def observe_developer(get: Get, cursor: Any, ask: Ask) -> Steps:  # noqa: ANN401, ARG001 - nothing to take up

@@ -45,7 +45,7 @@ def ticket_data(world: "World", query: Query) -> Reply:
 def recent(world: "World", query: Query) -> Reply:
     """List the open tickets of official achievements of the whole site, newest first."""
     rows = [row for row in _shown(world.tickets.values()) if row.state in PENDING]
-    items = [_item(world, row) for row in _newest_first(rows)[query.page(10, MOST)]]
+    items = [_item(world, row) for row in _newest_first(world, rows)[query.page(10, MOST)]]
     return ok({"RecentTickets": items, "OpenTickets": len(rows), "URL": f"{SITE}/tickets"})
 
 
@@ -109,7 +109,7 @@ def _of_game(world: "World", query: Query) -> Reply:
     }
     if query.number("d") != 1:
         return ok(content)
-    items = [_item(world, row) for row in _newest_first(rows)[query.page(10, MOST)]]
+    items = [_item(world, row) for row in _newest_first(world, rows)[query.page(10, MOST)]]
     return ok(content | {"Tickets": items})
 
 
@@ -143,8 +143,9 @@ def _shown(tickets: Iterable[Ticket], *, is_promoted: bool = True) -> list[Ticke
     return [row for row in kept if not row.is_deleted]
 
 
-def _newest_first(tickets: Iterable[Ticket]) -> list[Ticket]:
-    return sorted(tickets, key=lambda row: (row.reported_at, row.id), reverse=True)
+def _newest_first(world: "World", tickets: Iterable[Ticket]) -> list[Ticket]:
+    sign = 1 if world.is_newer_ticket_first else -1
+    return sorted(tickets, key=lambda row: (row.reported_at, sign * row.id), reverse=True)
 
 
 def _item(world: "World", row: Ticket) -> dict[str, object]:

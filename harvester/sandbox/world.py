@@ -40,7 +40,8 @@ class World:
     """Players, games and tickets, an instant, the faults on order and the request log.
 
     `username` owns `key` and exists from the start. Pages of an unlock list that end deeper
-    than `tie_switch` rows return tied seconds the other way round, as MariaDB does.
+    than `tie_switch` rows return tied seconds the other way round, as MariaDB does. Of tickets
+    reported in one second the newer id comes first (RA's rule since 2026-05-16), or last.
     `before_answer` is called with every request before its answer is made up and may change
     the world; `asked` is the log of the requests.
     """
@@ -49,6 +50,7 @@ class World:
     key: str = "sandbox-key"
     username: str = "SandboxOwner"
     tie_switch: int = 1300
+    is_newer_ticket_first: bool = True
     before_answer: Callable[[Asked], None] | None = None
     asked: list[Asked] = field(default_factory=list)
     people: People = field(default_factory=People)

@@ -1,6 +1,7 @@
-"""What the database knows of a game's achievements, before anything is asked about them."""
+"""What the database knows of a game, before anything is asked about it."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, func, select
 
@@ -44,3 +45,23 @@ def counters(conn: Connection, achievement_id: int) -> str | None:
 def token(unlocks: int | None, unlocks_hardcore: int | None) -> str:
     """Write the two counters of an achievement as one word: when it moves, so did the list."""
     return f"{unlocks or 0}/{unlocks_hardcore or 0}"
+
+
+@dataclass(frozen=True)
+class KnownTicket:
+    """A ticket of a game that is there as far as is known, and the state it was last seen in."""
+
+    id: int
+    reported_at: datetime
+    state: str
+
+
+def tickets(conn: Connection, game_id: int | None) -> tuple[KnownTicket, ...]:
+    """List the tickets of a game that are there. Cost: O(tickets of the game)."""
+    ticket, state = schema.tickets.c, schema.ticket_states.c
+    query = select(ticket.id, ticket.reported_at, state.state).join(
+        schema.ticket_states, state.ticket_id == ticket.id
+    )
+    there = (ticket.game_id == game_id) & ticket.gone_at.is_(None)
+    dated = ticket.reported_at.is_not(None) & state.valid_to.is_(None)
+    return tuple(KnownTicket(*row) for row in conn.execute(query.where(there, dated)))

@@ -300,12 +300,16 @@ def make_due(conn: Connection, selection: Selection, *, at: datetime, is_forced:
     """Count everything selected as due.
 
     Lists that are read on change are asked as if they had moved, which a cheaper answer of
-    the same round may still disprove (`moving`); when forced, they are read completely.
+    the same round may still disprove (`moving`); when forced, they are read completely, and
+    what earlier looks left to other polls is forgotten.
     """
     listed = polls.c.schedule.startswith(ON_CHANGE) & polls.c.listed_at.is_not(None)
     chosen = selection.conditions()
     asked = ROUTINE if is_forced else MOVED
     conn.execute(polls.update().where(*chosen, listed).values(priority=asked))
+    if is_forced:
+        blank = dict.fromkeys(("memory", "digests"))
+        conn.execute(polls.update().where(*chosen, polls.c.job != "unlocks").values(blank))
     conn.execute(polls.update().where(*chosen, polls.c.due_at > at).values(due_at=at))
 
 

@@ -1,6 +1,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from shapes import in_order
 from sqlalchemy import Connection, Table, select
 
 from harvester.store import history, merge, schema, users
@@ -20,7 +21,7 @@ def meet(conn: Connection, *refs: UserRef, at: datetime = T0) -> list[int]:
 
 
 def rows(conn: Connection, table: Table) -> list[dict[str, Any]]:
-    query = select(table).order_by(*table.primary_key.columns)
+    query = select(table).order_by(*in_order(table))
     return [dict(row) for row in conn.execute(query).mappings()]
 
 

@@ -221,7 +221,7 @@ def _write(
     fetch_id: int | None,
 ) -> None:
     _end(conn, history, decision.closed, at)
-    stamp = {"valid_from": at, "valid_to": None, "fetch_id": fetch_id}
+    stamp = {"valid_from": at, **history.end(None), "fetch_id": fetch_id}
     many.insert(conn, history.table, decision.opened, stamp)
     if decision.amended:
         change = _changing(history).values({name: bindparam(name) for name in history.values})
@@ -237,7 +237,7 @@ def _end(conn: Connection, history: schema.History, rows: list[Held], at: dateti
     if began_now:
         conn.execute(history.table.delete().where(*_same(history)), began_now)
     if older:
-        conn.execute(_changing(history).values(valid_to=at), older)
+        conn.execute(_changing(history).values(history.end(at)), older)
 
 
 @cache

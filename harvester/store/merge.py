@@ -55,7 +55,10 @@ def _join_histories(
         same = [table.c[name] == value for name, value in zip(others, part, strict=True)]
         mine = conn.execute(_rows(table, column, into).where(*same)).mappings()
         theirs = [row for row in his if tuple(row[name] for name in others) == part]
-        joined = [{**row, column: into} for row in join([*map(dict, mine), *theirs], history)]
+        joined = [
+            {**row, column: into, **history.end(row["valid_to"])}
+            for row in join([*map(dict, mine), *theirs], history)
+        ]
         conn.execute(table.delete().where(table.c[column].in_([stand_in, into]), *same))
         conn.execute(table.insert(), joined)
 

@@ -55,14 +55,16 @@ def record(conn: Connection, batch: Batch, *, at: datetime, fetch_id: int | None
     _guard(held, _newest_end(conn, history, batch, told.keys() - held.keys()), at)
     decision = decide(history, told, held, at=at, batch=batch)
     _write(conn, history, decision, at, fetch_id)
-    known_tail = _known_tail(history, told, decision) if batch.table is schema.unlocks else 0
-    return Changes(len(decision.opened) + len(decision.amended), len(decision.closed), known_tail)
+    tail = _known_tail(history, told, held, decision) if batch.table is schema.unlocks else 0
+    return Changes(len(decision.opened) + len(decision.amended), len(decision.closed), tail)
 
 
-def _known_tail(history: schema.History, told: dict[Key, Row], decision: Decision) -> int:
+def _known_tail(
+    history: schema.History, told: dict[Key, Row], held: Collection[Key], decision: Decision
+) -> int:
     """Count the last told rows that were no news."""
-    news = {history.key_of(row) for row in (*decision.opened, *decision.amended)}
-    return sum(1 for _ in takewhile(lambda key: key not in news, reversed(told)))
+    changed = {history.key_of(row) for row in (*decision.closed, *decision.amended)}
+    return sum(1 for _ in takewhile(lambda key: key in held and key not in changed, reversed(told)))
 
 
 def close(conn: Connection, table: Table, keys: Sequence[Row], *, at: datetime) -> Changes:

@@ -34,17 +34,21 @@ def _named(batches: list[Batch]) -> list[UserRef]:
 
 
 def _bound(batch: Batch, ids: Ids) -> Batch:
-    columns = schema.naming_users(batch.table)
-    rows = [_with_ids(row, columns, ids) for row in batch.rows] if columns else batch.rows
-    return replace(batch, within=_with_ids(batch.within, columns, ids), rows=rows)
+    rows = batch.rows
+    for column in schema.naming_users(batch.table):
+        if column not in batch.within:
+            rows = [_with_id(row, column, ids) for row in rows]
+    return replace(batch, within=_with_ids(batch.within, ids), rows=rows)
 
 
-def _with_ids(row: Row, columns: Iterable[str], ids: Mapping[Any, int]) -> Row:
-    bound = {**row}
-    for name in columns:
-        if name in row:
-            bound[name] = ids.get(row[name], row[name])
-    return bound
+def _with_id(row: Row, column: str, ids: Mapping[Any, int]) -> Row:
+    if column not in row:
+        return row
+    return {**row, column: ids.get(row[column], row[column])}
+
+
+def _with_ids(row: Row, ids: Mapping[Any, int]) -> Row:
+    return {name: ids.get(value, value) for name, value in row.items()}
 
 
 def bind_listings(
@@ -58,7 +62,7 @@ def bind_listings(
         ids, met = resolve(conn, refs, at=at, fetch_id=fetch_id)
         changes += met
         seen = {ids[own] if isinstance(own, UserRef) else own for own in listing.seen}
-        within = _with_ids(listing.within, listing.within, ids)
+        within = _with_ids(listing.within, ids)
         bound.append(replace(listing, within=within, seen=seen))
     return bound, changes
 
@@ -72,11 +76,13 @@ def resolve(
     """
     known = acquaintance.of(conn, {ref.ulid for ref in refs if ref.ulid})
     ids: Ids = {}
+    news: set[str | None] = set()
     for ref in refs:
         bearer = known.get(ref.ulid) if ref.ulid else None
         if bearer is not None and ref.name in (None, bearer.name):
             ids[ref] = bearer.id
-    news = {ref.ulid for ref in refs if ref not in ids}
+        else:
+            news.add(ref.ulid)
     if not news:
         return ids, Changes()
     met, changes = _meet(conn, [ref for ref in refs if ref.ulid in news], known, at, fetch_id)

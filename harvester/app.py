@@ -15,7 +15,7 @@ from harvester import clock, harvest
 from harvester.api.client import Client
 from harvester.api.pace import Pacer
 from harvester.clock import Clock
-from harvester.config import Settings, require_credentials
+from harvester.config import ApiSettings, Settings, require_credentials
 from harvester.errors import DatabaseUnfit
 from harvester.harvest import Harvest, Told
 from harvester.meter import Meter
@@ -123,23 +123,30 @@ def _made(
     tell: Callable[[Told], None],
 ) -> Harvest:
     """Begin a run and build its client at the pace and budget that earlier runs left."""
-    api = settings().api
+    api, at = settings().api, time_of.now()
     with engine.begin() as conn:
-        before = runs.legacy(conn, at=time_of.now())
-        run = runs.start(conn, command, at=time_of.now())
+        before = runs.legacy(conn, at=at)
+        run = runs.start(conn, command, at=at, before=before)
         evidence_ids = evidence.ids(conn)
     meter = Meter(api.daily_budget, clock=time_of.now, asked_before=before.requests_today)
-    wait = time_of.wait or stop.wait
-    pacer = Pacer(api.requests_per_second, api.burst, time_of.monotonic, wait)
-    pacer.factor = before.pace_factor
+    pacer = _pacer(api, before, stop, time_of, at)
     client = Client(api, pacer=pacer, stop=stop, now=time_of.now, admit=meter.admit)
     client.not_before = before.not_before_at
     made = Harvest(
         engine, client, pacer, meter, time_of.now, stop, run, settings, evidence_ids, tell
     )
+    meter.note = partial(harvest.beat, made)
     client.wait = time_of.wait or partial(harvest.pause, made)
     pacer.wait = time_of.wait or partial(_keep_pace, made)
     return made
+
+
+def _pacer(api: ApiSettings, before: runs.Legacy, stop: Stop, time_of: Time, at: datetime) -> Pacer:
+    """Go on at the pace that earlier runs left, as if they and this one were one."""
+    wait = time_of.wait or stop.wait
+    pacer = Pacer(api.requests_per_second, api.burst, time_of.monotonic, wait, began_at=at)
+    pacer.resume(before.pace_factor, quiet_since_at=before.quiet_since_at, asked_at=before.asked_at)
+    return pacer
 
 
 def _keep_pace(made: Harvest, seconds: float) -> None:

@@ -203,7 +203,7 @@ def _told(settings: Settings, job: str, schedule: Schedule) -> str:
     if isinstance(schedule, OnChange):
         return f"when counters moved, and every {readable(watchlist.sweep(settings))}"
     if isinstance(schedule, Every):
-        return f"every {readable(schedule)}"
+        return f"every {readable(schedule)}"  # "1h to 1d" where it adapts
     return f"at {readable(schedule)} (cron, {settings.schedule.timezone})"
 
 

@@ -18,6 +18,7 @@ from pydantic import BaseModel, SecretStr, TypeAdapter, ValidationError
 
 from harvester.complaints import Place, keys_of, told
 from harvester.errors import ConfigError
+from harvester.schedule import Cron, Every, OnChange, readable
 from harvester.settings import (
     ApiSettings,
     DatabaseSettings,
@@ -97,6 +98,8 @@ def parse(text: str, *, path: Path | None, environ: Mapping[str, str]) -> Settin
     except ValidationError as error:
         # `from None`: pydantic's own text would show the values, secrets among them.
         raise ConfigError(origin + told(error, overrides)) from None
+    for contradiction in _contradictions(settings):
+        raise ConfigError(origin + contradiction)
     return _with_key(_anchored(settings, path.parent if path else Path()))
 
 
@@ -219,6 +222,8 @@ def _pace_warnings(api: ApiSettings) -> Iterator[str]:
         )
     if base.scheme == "http" and base.hostname not in {"localhost", "127.0.0.1", "::1"}:
         yield f"api.base_url = {api.base_url} sends the key unencrypted; use https"
+    if api.in_flight > 1:
+        yield f"api.in_flight = {api.in_flight} has no effect in this version; one is under way"
 
 
 def _key_warnings(settings: Settings) -> Iterator[str]:
@@ -239,7 +244,30 @@ def _holds_key(path: Path) -> bool:
     return bool(_toml(read(path), f"{path}: ").get("api", {}).get("key"))
 
 
+def _contradictions(settings: Settings) -> Iterator[str]:
+    """Find adaptive intervals whose longest, as set, is shorter than their shortest."""
+    for name in JOBS:
+        job = settings.jobs.of(name)
+        if job.adaptive and "at_most" in job.model_fields_set:
+            longest = Every(int(job.at_most.total_seconds()))
+            for key, shortest in _shortest(settings, name):
+                if longest.seconds < shortest.seconds:
+                    ends = f"{readable(longest)} is shorter than {key} = {readable(shortest)}"
+                    yield f"jobs.{name}.at_most = {ends}; an adaptive interval goes from there up"
+
+
+def _shortest(settings: Settings, job: str) -> Iterator[tuple[str, Every]]:
+    """List where the file says how often a job asks at most."""
+    general = settings.jobs.of(job).every
+    sweep = Every(int(settings.jobs.unlocks.sweep.total_seconds()))
+    on_change = isinstance(general, OnChange)
+    own = ((f"game {game.id}: every", game.every.get(job)) for game in settings.watch.games)
+    some = [(f"jobs.{job}.{'sweep' if on_change else 'every'}", sweep if on_change else general)]
+    yield from ((key, every) for key, every in [*some, *own] if isinstance(every, Every))
+
+
 def _job_warnings(settings: Settings) -> Iterator[str]:
-    for name, field in JobsSettings.model_fields.items():
-        if getattr(settings.jobs, name).adaptive:
-            yield f"jobs.{field.alias or name}.adaptive has no effect in this version"
+    for name in JOBS:
+        job = settings.jobs.of(name)
+        if job.adaptive and isinstance(job.every, Cron):
+            yield f"jobs.{name}.adaptive has no effect on a cron expression; use a duration"

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from harvester import app, harvest
+from harvester import admission, app, harvest
 from harvester.config import Settings
 from harvester.errors import BudgetSpent, ConfigError, GaveUp, HarvesterError, Stopped, Struck
 from harvester.harvest import Harvest, Told
@@ -156,8 +156,16 @@ def _round(made: Harvest, watch: Watch, pause: Pause) -> Pause:
         until = max(made.clock() + PAUSE, made.client.not_before or made.clock())
         return _paused(pause, until, error)
     except BudgetSpent as error:
-        return _paused(pause, _midnight(made.clock()), error)
-    return Pause()
+        return _paused(pause, admission.midnight(made.clock()), error)
+    return _waiting(made, pause)
+
+
+def _waiting(made: Harvest, pause: Pause) -> Pause:
+    """Say once what waits for budget; each beat looks whether it may go on."""
+    waits = admission.told(harvest.waiting(made, Selection()))
+    if waits and pause.why != waits:
+        log.warning("%s", waits)
+    return Pause(why=waits)
 
 
 def _warn_of(told: Told) -> None:
@@ -171,7 +179,3 @@ def _paused(pause: Pause, until: datetime, error: HarvesterError) -> Pause:
     if pause.why != str(error):
         log.warning("%s; going on at %s UTC", error, f"{until:%Y-%m-%d %H:%M:%S}")
     return Pause(until, str(error))
-
-
-def _midnight(now: datetime) -> datetime:
-    return (now + timedelta(days=1)).replace(hour=0, minute=0, second=0)

@@ -156,4 +156,5 @@ def _told(
 def _trend(conn: Connection, world: World, name: str) -> list[dict[str, Any]]:
     since, every = world.now - timedelta(days=DAYS), parse_every("1w")
     game = min(world.games)
-    return trends.answer(conn, name, games=[game], since=since, until=world.now, every=every)
+    asked = trends.answer(conn, name, games=[game], since=since, until=world.now, every=every)
+    return asked.rows

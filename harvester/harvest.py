@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import InternalError, OperationalError
 
 from harvester import outcome, step, watchlist
+from harvester.admission import Admission, Waiting
 from harvester.api.client import Client
 from harvester.api.pace import Pacer
 from harvester.asker import Asker
@@ -25,7 +26,18 @@ from harvester.errors import ApiError, GaveUp, HarvesterError, Invalid, Refused,
 from harvester.meter import Meter
 from harvester.question import ask_of
 from harvester.stop import Stop
-from harvester.store import absence, evidence, history, known, moving, polls, runs, schema
+from harvester.store import (
+    absence,
+    demand,
+    evidence,
+    history,
+    known,
+    moving,
+    pairs,
+    polls,
+    runs,
+    schema,
+)
 from harvester.store.evidence import Attempt
 from harvester.store.polls import Poll, Selection
 from harvester.store.rows import Changes
@@ -68,6 +80,7 @@ class Harvest:
     settings: Callable[[], Settings]
     evidence_ids: Iterator[int]
     tell: Callable[[Told], None] = lambda _told: None
+    admission: Admission = field(default_factory=Admission)
 
 
 def plan(harvest: Harvest) -> None:
@@ -76,6 +89,7 @@ def plan(harvest: Harvest) -> None:
     with harvest.engine.begin() as conn:
         wanted = watchlist.polls(harvest.settings(), known.achievements(conn), at=at)
         polls.plan(conn, wanted, at=at)
+        pairs.adopt(conn)
 
 
 def round_of(harvest: Harvest, selection: Selection) -> Iterator[Told]:
@@ -121,8 +135,29 @@ def _ask_in_spite_of_bugs(
 
 
 def _next(harvest: Harvest, selection: Selection) -> Poll | None:
+    """Choose what to ask now, or what may spare us the asking."""
+    at = harvest.clock()
     with harvest.engine.connect() as conn:
-        return polls.next_due(conn, selection, at=harvest.clock())
+        poll = _most_urgent(conn, harvest, selection, at)
+        return pairs.first(conn, poll, selection, at=at) if poll else None
+
+
+def _most_urgent(
+    conn: Connection, harvest: Harvest, selection: Selection, at: datetime
+) -> Poll | None:
+    """Choose the most urgent of what is due, but for what has to wait for budget."""
+    if harvest.meter.left is None:
+        return polls.next_due(conn, selection, at=at)
+    if urgent := polls.next_due(conn, selection, at=at, only=demand.URGENT):
+        return urgent
+    room = harvest.admission.room(conn, harvest.meter, at=at)
+    return polls.next_due(conn, selection, at=at, only=demand.fitting(room))
+
+
+def waiting(harvest: Harvest, selection: Selection) -> list[Waiting]:
+    """Tell what this round leaves due because what is more urgent will need the budget."""
+    with harvest.engine.connect() as conn:
+        return harvest.admission.waiting(conn, harvest.meter, selection, at=harvest.clock())
 
 
 def _give_up_where_asked_to_wait(harvest: Harvest) -> None:
@@ -157,7 +192,7 @@ def ask(harvest: Harvest, poll: Poll, selection: Selection) -> Told | None:
     every other `ApiError` becomes an outcome.
     """
     harvest.tell(Told(poll, partial(_due_left, harvest, selection)))
-    get = Asker(harvest.client, poll.digests)
+    get = Asker(harvest.client, _believed(harvest, poll))
     look = _look(harvest, poll, get)
     if not look.is_over:
         return None
@@ -165,6 +200,12 @@ def ask(harvest: Harvest, poll: Poll, selection: Selection) -> Told | None:
     if isinstance(look.trouble, Refused):
         raise look.trouble
     return Told(poll, changes=attempt.changes, attempt=attempt)
+
+
+def _believed(harvest: Harvest, poll: Poll) -> str | None:
+    """Tell the answers that need no reading; none where one may prove or clear an absence."""
+    with harvest.engine.connect() as conn:
+        return None if absence.is_suspected(conn, poll.user_id) else poll.digests
 
 
 def _look(harvest: Harvest, poll: Poll, get: Asker) -> _Look:
@@ -214,6 +255,7 @@ def _commit(
         try:
             with harvest.engine.begin() as conn:
                 poll, changes = write(conn, look.poll, observation, at=at)
+                pairs.notice(conn, poll, observation.surveyed, harvest.evidence_ids, at=at)
                 _beat(conn, harvest, at)
         except history.BehindHistory as behind:
             at = behind.newest
@@ -222,15 +264,15 @@ def _commit(
 
 
 def _beat(conn: Connection, harvest: Harvest, at: datetime) -> None:
-    runs.beat(
-        conn,
-        harvest.run,
-        at=at,
+    pulse = runs.Pulse(
         requests=harvest.meter.requests,
-        requests_that_day=harvest.meter.requests_that_day,
+        requests_on=harvest.meter.day,
+        requests_that_day=harvest.meter.counted_that_day,
         pace_factor=harvest.pacer.factor,
+        quiet_since_at=harvest.pacer.quiet_since_at,
         not_before_at=harvest.client.not_before,
     )
+    runs.beat(conn, harvest.run, pulse, at=at)
 
 
 def beat(harvest: Harvest) -> None:
@@ -250,6 +292,7 @@ def pause(harvest: Harvest, seconds: float) -> None:
 def end(harvest: Harvest) -> None:
     """Account for what was asked last, and end the run in good order."""
     at = harvest.clock()
+    harvest.meter.settle()
     with harvest.engine.begin() as conn:
         _beat(conn, harvest, at)
         runs.end(conn, harvest.run, at=at)
@@ -275,10 +318,13 @@ def _finish(harvest: Harvest, look: _Look, get: Asker) -> Attempt:
         after = outcome.after(settings, poll, attempt, trouble, now=now)
         after |= _account_closed(conn, poll, attempt, get) | _waiting(harvest, after, trouble)
         if poll.job == "unlocks" and trouble is None:
-            after |= polls.rests(poll, now)
+            promised = replace(poll, interval_seconds=after["interval_seconds"])
+            is_longer = promised.interval_seconds > poll.interval_seconds
+            after |= polls.rests(promised, now, is_longer=is_longer)
         poll = polls.change(conn, poll, **after)
         _mark(conn, look.poll, trouble, attempt.at)
         if poll.job == "progress":
+            _settle(conn, harvest, look, attempt, now)
             _tell_lists(conn, harvest, poll, attempt)
         _beat(conn, harvest, attempt.at)
     log.info("%s %s: %s%s", poll.job, poll.target, attempt.outcome, _why(attempt))
@@ -290,17 +336,29 @@ def _account_closed(conn: Connection, poll: Poll, attempt: Attempt, get: Asker) 
     if attempt.changes and poll.job == "progress":
         polls.forget_answers(conn, poll)
     digests = get.digests if attempt.error is None else None
-    if digests and absence.is_suspected(conn, poll.user_id):
-        digests = None  # the next answer is the proof, be it the same
     return {**dict.fromkeys(("requests", "rows_opened", "rows_closed"), 0), "digests": digests}
 
 
 def _tell_lists(conn: Connection, harvest: Harvest, poll: Poll, attempt: Attempt) -> None:
     """Let lists whose counters moved, and new achievements of a game, be read in this round."""
+    if poll.game_id is None:
+        return
     if attempt.changes:
         _plan_unlocks(conn, harvest.settings(), poll, attempt.at)
-    if attempt.outcome in {"changed", "unchanged"} and poll.game_id is not None:
+    if attempt.outcome in {"changed", "unchanged"}:
         moving.notice(conn, poll.game_id, harvest.evidence_ids, at=attempt.at)
+
+
+def _settle(
+    conn: Connection, harvest: Harvest, look: _Look, attempt: Attempt, now: datetime
+) -> None:
+    """Write down what a look has spared other polls."""
+    settings = harvest.settings()
+
+    def after(spared: Poll, told: Attempt) -> dict[str, Any]:
+        return outcome.after(settings, spared, told, look.trouble, now=now)
+
+    pairs.settle(conn, look.poll, attempt, after, harvest.evidence_ids, now=now)
 
 
 def _why(attempt: Attempt) -> str:
@@ -335,6 +393,12 @@ def _plan_unlocks(conn: Connection, settings: Settings, poll: Poll, at: datetime
 
 
 def make_due(harvest: Harvest, selection: Selection, *, is_forced: bool) -> None:
-    """Count everything selected as due now (`fetch --all`, `fetch --force`)."""
+    """Count everything selected as due now (`fetch --all`, `fetch --force`).
+
+    What is asked for by hand may use all that is left of the budget.
+    """
+    harvest.admission.is_by_hand = True
     with harvest.engine.begin() as conn:
         polls.make_due(conn, selection, at=harvest.clock(), is_forced=is_forced)
+        if is_forced:
+            pairs.forget(conn, selection)

@@ -1,5 +1,6 @@
 """What an outcome does to the plan. Pure: poll and outcome in, columns of the plan out."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from hashlib import blake2b
 from typing import Any
@@ -7,9 +8,9 @@ from typing import Any
 from harvester import watchlist
 from harvester.config import Settings
 from harvester.errors import ApiError, NotFound, PlayerUnreadable, Refused
-from harvester.schedule import Cron, Schedule, interval_seconds, next_due
+from harvester.schedule import Cron, adapted, every_of, interval_seconds, next_due
 from harvester.store.evidence import Attempt
-from harvester.store.polls import Poll, on_grid
+from harvester.store.polls import SWEEP, Poll, is_on_change, on_grid
 
 FIRST_PAUSE = timedelta(minutes=5)
 LONGEST_PAUSE = timedelta(days=1)
@@ -29,8 +30,7 @@ def after(
         "last_error": attempt.error,
         "denied": trouble.what if isinstance(trouble, NotFound) else None,
         "fetch_id": None,
-        "due_at": _due_at(settings, poll, trouble, now),
-        "interval_seconds": _interval(settings, poll),
+        **_planned(settings, poll, attempt, trouble, now),
     }
     if is_answered(trouble):
         return {**columns, "last_ok_at": attempt.at, "failures": 0, "gone_at": None}
@@ -66,8 +66,16 @@ def struck(poll: Poll, at: datetime, bug: Exception) -> dict[str, Any]:
     }
 
 
-def _due_at(settings: Settings, poll: Poll, trouble: ApiError | None, now: datetime) -> datetime:
-    scheduled = _scheduled(settings, poll, now)
+def _planned(
+    settings: Settings, poll: Poll, attempt: Attempt, trouble: ApiError | None, now: datetime
+) -> dict[str, Any]:
+    """Tell when the poll is due next, and the interval that is promised until then."""
+    interval = _interval(settings, poll, attempt)
+    scheduled = _scheduled(settings, poll, interval, now)
+    return {"due_at": _due_at(poll, scheduled, trouble, now), "interval_seconds": interval}
+
+
+def _due_at(poll: Poll, scheduled: datetime, trouble: ApiError | None, now: datetime) -> datetime:
     if is_answered(trouble):
         return scheduled
     if isinstance(trouble, Refused):
@@ -77,28 +85,44 @@ def _due_at(settings: Settings, poll: Poll, trouble: ApiError | None, now: datet
     return now + pause(poll)
 
 
-def _interval(settings: Settings, poll: Poll) -> int:
-    """Tell the interval from the time this look was due to the next one: cron's may vary."""
-    schedule = _schedule(settings, poll)
-    if not isinstance(schedule, Cron):
+def _interval(settings: Settings, poll: Poll, attempt: Attempt) -> int:
+    """Tell the interval from the time this look was due to the next one: cron's may vary.
+
+    An adaptive one doubles with an unchanged look that came late enough to mean something,
+    is short again after a change, and stays as it is through failures. Of lists that are read
+    on change, sweeps alone count: that a list grew says nothing about what was taken back.
+    """
+    schedule = watchlist.schedule_of(settings, poll)
+    if isinstance(schedule, Cron):
+        just_before = poll.due_at - timedelta(seconds=1)
+        return interval_seconds(schedule, just_before, settings.schedule.zone)
+    every, is_changed = every_of(poll.schedule), attempt.outcome == "changed"
+    if is_on_change(poll) and poll.priority != SWEEP:
         return poll.interval_seconds
-    just_before = poll.due_at - timedelta(seconds=1)
-    return interval_seconds(schedule, just_before, settings.schedule.zone)
+    if every is None or not (is_changed or _is_telling(poll, attempt)):
+        return poll.interval_seconds
+    return adapted(every, poll.interval_seconds, is_changed=is_changed)
 
 
-def _schedule(settings: Settings, poll: Poll) -> Schedule:
-    games = {game.id: game for game in settings.watch.games}
-    return watchlist.job_schedule(settings, poll.job, games.get(poll.game_id or 0))
+def _is_telling(poll: Poll, attempt: Attempt) -> bool:
+    """Whether an unchanged look came at least half an interval after the one before."""
+    if attempt.outcome != "unchanged" or poll.last_attempt_at is None:
+        return False
+    if is_on_change(poll):
+        return True
+    waited = (attempt.at - poll.last_attempt_at).total_seconds()
+    return waited >= poll.interval_seconds // 2
 
 
-def _scheduled(settings: Settings, poll: Poll, now: datetime) -> datetime:
+def _scheduled(settings: Settings, poll: Poll, interval: int, now: datetime) -> datetime:
     """Tell when a poll is due by its schedule alone: on its own grid, or when cron says."""
-    schedule = _schedule(settings, poll)
+    schedule = watchlist.schedule_of(settings, poll)
     if isinstance(schedule, Cron):
         return next_due(
             schedule, now, due_at=None, target=poll.target, timezone=settings.schedule.zone
         )
-    return on_grid(poll, now)
+    is_longer = interval > poll.interval_seconds
+    return on_grid(replace(poll, interval_seconds=interval), now, is_longer=is_longer)
 
 
 def pause(poll: Poll) -> timedelta:

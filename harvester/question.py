@@ -9,7 +9,7 @@ from harvester import watchlist
 from harvester.api.fields import is_ulid
 from harvester.config import Settings, WatchedGame
 from harvester.endpoints import Ask, Reach
-from harvester.store import known, moving, polls, users
+from harvester.store import known, movement, moving, pairs, polls, users
 from harvester.store.polls import MOVED, ROUTINE, Poll
 from harvester.store.rows import UserRef
 
@@ -17,26 +17,46 @@ from harvester.store.rows import UserRef
 def ask_of(conn: Connection, settings: Settings, poll: Poll, *, at: datetime) -> Ask:
     """Put together the question of one poll, with what its job has to know."""
     game = _game(settings, poll)
+    seen = pairs.eyes(conn, poll, at=at)
     ask = Ask(
         at=at,
         game=poll.game_id or 0,
         achievement=poll.achievement_id or 0,
-        is_player_watched=poll.asked_as is not None,
-        is_unofficial=game.unofficial and poll.asked_as in {None, *settings.watch.users[:1]},
+        is_player_watched=(seen or poll).asked_as is not None,
+        is_unofficial=game.unofficial and _is_for_all(settings, poll),
         has_detail=settings.jobs.game_tickets.detail,
         is_recent_only=watchlist.unlock_mode(settings, game) == "recent",
         watched_from=poll.watched_from,
         memory=poll.remembered,
+        eyes=seen.asked_as if seen else None,
     )
     if poll.job == "unlocks":
         return _about_list(conn, settings, poll, ask)
     if poll.job == "game-tickets":
         return _about_tickets(conn, settings, ask)
     if poll.job == "distribution":
-        counts = known.achievement_counts(conn, ask.game)
-        official, unofficial = counts.get(True, 0), counts.get(False, 0)
-        return replace(ask, known_promoted=official, known_unpromoted=unofficial)
-    return replace(ask, user=_user(conn, settings, poll))
+        return _about_distribution(conn, settings, poll, ask)
+    games = [] if poll.game_id else [own.id for own in settings.watch.games]
+    return replace(ask, user=_user(conn, settings, seen or poll), games=games)
+
+
+def _is_for_all(settings: Settings, poll: Poll) -> bool:
+    """Whether a poll asks what is the same for all players: the first one's, or the game's own."""
+    firsts = () if watchlist.is_surveyed(settings) else settings.watch.users[:1]
+    return poll.asked_as in {None, *firsts}
+
+
+def _about_distribution(conn: Connection, settings: Settings, poll: Poll, ask: Ask) -> Ask:
+    """Tell how many achievements there are, and what may spare us the asking."""
+    counts = known.achievement_counts(conn, ask.game)
+    return replace(
+        ask,
+        known_promoted=counts.get(True, 0),
+        known_unpromoted=counts.get(False, 0),
+        movement=movement.of_game(conn, ask.game, at=ask.at),
+        next_at=polls.on_grid(poll, ask.at),
+        at_most=settings.jobs.distribution.at_most,
+    )
 
 
 def _about_tickets(conn: Connection, settings: Settings, ask: Ask) -> Ask:

@@ -29,6 +29,19 @@ def render(rows: Iterable[Row], columns: Sequence[str], form: str, out: TextIO) 
     out.writelines(f"{line}\n" for line in FORMATS[form](rows, columns, out))
 
 
+def render_object(content: Mapping[str, object], out: TextIO) -> None:
+    """Write one JSON object to `out`, its lists of rows with a line per row."""
+    lines = (f"  {_json_text(name)}: {_json_value(value)}" for name, value in content.items())
+    out.write("{\n" + ",\n".join(lines) + "\n}\n")
+
+
+def _json_value(value: object) -> str:
+    if not isinstance(value, list) or not value:
+        return _json_text(value)
+    lines = ",\n".join(f"    {_json_text(one)}" for one in value)
+    return f"[\n{lines}\n  ]"
+
+
 def terminal_width(out: TextIO) -> int | None:
     """Return the width of the terminal that `out` is; None if it is none."""
     return shutil.get_terminal_size().columns if out.isatty() else None
@@ -56,9 +69,14 @@ def _json(rows: Iterable[Row], columns: Sequence[str], out: TextIO) -> Iterator[
 
 def _ndjson(rows: Iterable[Row], columns: Sequence[str], _out: TextIO) -> Iterator[str]:
     for row in rows:
-        ordered = {name: _plain(row.get(name)) for name in columns}
-        text = json.dumps(ordered, ensure_ascii=False, allow_nan=False, default=str)
-        yield _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+        yield _json_text({name: row.get(name) for name in columns})
+
+
+def _json_text(value: object) -> str:
+    """Write a value on one line, what a terminal would obey escaped."""
+    plain = {name: _plain(one) for name, one in value.items()} if isinstance(value, dict) else value
+    text = json.dumps(_plain(plain), ensure_ascii=False, allow_nan=False, default=str)
+    return _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def _plain(value: object) -> object:

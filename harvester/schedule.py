@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
-from itertools import dropwhile, islice
+from itertools import dropwhile, islice, takewhile
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
@@ -37,9 +37,13 @@ _SOME_DAY = datetime(2026, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Every:
-    """Ask at a fixed distance of `seconds` (1 or more)."""
+    """Ask at a fixed distance of `seconds` (1 or more).
+
+    With `at_most`, which is no shorter, the distance doubles up to that while nothing moves.
+    """
 
     seconds: int
+    at_most: int | None = None
 
 
 @dataclass(frozen=True)
@@ -84,15 +88,37 @@ def text_of(schedule: Schedule) -> str:
 
     Kept with a poll, so that a changed schedule is noticed.
     """
-    return f"{schedule.seconds}s" if isinstance(schedule, Every) else readable(schedule)
+    if not isinstance(schedule, Every):
+        return readable(schedule)
+    longest = f" to {schedule.at_most}s" if schedule.at_most else ""
+    return f"{schedule.seconds}s{longest}"
+
+
+def every_of(text: str) -> Every | None:
+    """Read the distance back that `text_of` wrote, be it amidst other words; None: cron."""
+    found = re.search(r"(?<![^ ])([0-9]+)s(?: to ([0-9]+)s)?", text)
+    if found is None:
+        return None
+    return Every(int(found[1]), int(found[2]) if found[2] else None)
+
+
+def cron_of(text: str) -> Cron | None:
+    """Read a cron expression back that `text_of` wrote, be it before other words; else None."""
+    first = text.partition(", ")[0]
+    return Cron(first) if len(first.split()) == _CRON_FIELDS else None
 
 
 def readable(schedule: Schedule) -> str:
     """Return the shortest text a user would write for a schedule ("1h", "on-change")."""
     if isinstance(schedule, Every):
-        sizes = {size: unit for unit, size in _SECONDS.items() if schedule.seconds % size == 0}
-        return f"{schedule.seconds // max(sizes)}{sizes[max(sizes)]}"
+        longest = f" to {_short(schedule.at_most)}" if schedule.at_most else ""
+        return _short(schedule.seconds) + longest
     return schedule.expression if isinstance(schedule, Cron) else "on-change"
+
+
+def _short(seconds: int) -> str:
+    sizes = {size: unit for unit, size in _SECONDS.items() if seconds % size == 0}
+    return f"{seconds // max(sizes)}{sizes[max(sizes)]}"
 
 
 def interval_seconds(schedule: Clockwork, at: datetime, timezone: ZoneInfo) -> int:
@@ -101,6 +127,16 @@ def interval_seconds(schedule: Clockwork, at: datetime, timezone: ZoneInfo) -> i
         return schedule.seconds
     first, second = islice(_firings(schedule, at, timezone), 2)
     return int((second - first).total_seconds())
+
+
+def looks_between(
+    schedule: Clockwork, since: datetime, until: datetime, timezone: ZoneInfo
+) -> float:
+    """Return how many looks fall into a stretch of time; for durations this is a mean."""
+    if isinstance(schedule, Every):
+        return (until - since).total_seconds() / schedule.seconds
+    firings = _firings(schedule, since, timezone)
+    return float(sum(1 for _ in takewhile(lambda due: due <= until, firings)))
 
 
 def next_due(
@@ -120,6 +156,28 @@ def next_due(
     if due_at is None:
         return at + interval - share(target, schedule.seconds // 2)
     return at + interval - (at - due_at) % interval
+
+
+def adapted(every: Every, interval: int, *, is_changed: bool) -> int:
+    """Return the interval in force after a look, in seconds: doubled, or short again."""
+    if is_changed or every.at_most is None:
+        return every.seconds
+    return min(max(interval, every.seconds) * 2, every.at_most)
+
+
+def stretched_due(
+    every: Every, at: datetime, *, interval: int, slot: datetime, target: str, is_longer: bool
+) -> datetime:
+    """Return when to look again at a distance of `interval` seconds, of which some are skipped.
+
+    It is the last of the target's slots (`slot` is any of them, each `every.seconds` from the
+    next) that keeps the distance from `at`, the look just finished, and always after it. An
+    interval that has just become longer is shortened once by the target's share of it, so that
+    targets that were added together part also in what they skip.
+    """
+    own = share(target, interval // 2) if is_longer else timedelta()
+    reach = max(timedelta(seconds=interval) - own, timedelta(seconds=every.seconds))
+    return at + reach - (at + reach - slot) % timedelta(seconds=every.seconds)
 
 
 def share(target: str, seconds: int) -> timedelta:

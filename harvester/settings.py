@@ -39,7 +39,7 @@ Mode = Literal["full", "recent", "off"]
 
 _CLOSED = ConfigDict(frozen=True, extra="forbid")
 _HOURLY, _DAILY = Every(3600), Every(86400)
-_A_WEEK = timedelta(weeks=1)
+_A_DAY, _A_WEEK, _A_MONTH = timedelta(days=1), timedelta(weeks=1), timedelta(days=30)
 
 
 class ApiSettings(BaseModel):
@@ -146,12 +146,15 @@ class WatchSettings(BaseModel):
 
 
 class GameTicketsJob(BaseModel):
-    """`[jobs.game-tickets]`; `recheck`: how old a look at an open ticket may be."""
+    """`[jobs.game-tickets]`; `recheck`: how old a look at an open ticket may be.
+
+    `every` is the shortest interval of an `adaptive` job, `at_most` the longest, here as below.
+    """
 
     model_config = _CLOSED
 
     every: ByClock = _HOURLY
-    at_most: Duration | None = None
+    at_most: Duration = _A_DAY
     adaptive: Switch = False
     detail: Switch = True
     recheck: Duration = timedelta(hours=6)
@@ -164,7 +167,7 @@ class DeveloperTicketsJob(BaseModel):
     model_config = _CLOSED
 
     every: ByClock = _HOURLY
-    at_most: Duration | None = None
+    at_most: Duration = _A_DAY
     adaptive: Switch = False
 
 
@@ -174,7 +177,7 @@ class DistributionJob(BaseModel):
     model_config = _CLOSED
 
     every: ByClock = _DAILY
-    at_most: Duration | None = _A_WEEK
+    at_most: Duration = _A_WEEK
     adaptive: Switch = False
 
 
@@ -184,20 +187,23 @@ class ProgressJob(BaseModel):
     model_config = _CLOSED
 
     every: ByClock = _HOURLY
-    at_most: Duration | None = None
+    at_most: Duration = _A_DAY
     adaptive: Switch = False
 
 
 class UnlocksJob(BaseModel):
-    """`[jobs.unlocks]`; `sweep`: how often a list is read completely."""
+    """`[jobs.unlocks]`; `sweep`: how often a list is read completely, which adapts on change."""
 
     model_config = _CLOSED
 
     every: ByClockOrChange = OnChange()
-    at_most: Duration | None = None
+    at_most: Duration = _A_MONTH
     adaptive: Switch = False
     mode: Annotated[Mode, Field(description='"full", "recent" or "off"')] = "full"
     sweep: Duration = _A_WEEK
+
+
+Job = GameTicketsJob | DeveloperTicketsJob | DistributionJob | ProgressJob | UnlocksJob
 
 
 class JobsSettings(BaseModel):
@@ -212,6 +218,11 @@ class JobsSettings(BaseModel):
     distribution: DistributionJob = DistributionJob()
     progress: ProgressJob = ProgressJob()
     unlocks: UnlocksJob = UnlocksJob()
+
+    def of(self, job: str) -> Job:
+        """Find a job by the name that it has in the file."""
+        found: Job = getattr(self, job.replace("-", "_"))
+        return found
 
 
 class Settings(BaseModel):

@@ -1,12 +1,17 @@
 """Which polls a watchlist asks for. Pure: settings and known achievements in, polls out."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime
 
 from harvester.config import Settings, WatchedGame
 from harvester.schedule import Every, OnChange, Schedule, interval_seconds, text_of
+from harvester.store import pairs
 from harvester.store.known import KnownAchievement
-from harvester.store.polls import BACKFILL, ROUTINE, Wanted
+from harvester.store.polls import BACKFILL, Poll, Wanted
+
+MANY = 50  # pairs of a player and a game from which on the players are surveyed
+A_DAY = 86400
 
 
 def polls(
@@ -14,26 +19,79 @@ def polls(
 ) -> list[Wanted]:
     """List every poll that the watchlist asks for."""
     return [
+        *_of_players(settings, at),
         *_of_games(settings, at),
         *_of_developers(settings, at),
         *unlock_polls(settings, achievements, at=at),
     ]
 
 
+def is_surveyed(settings: Settings) -> bool:
+    """Tell whether pairs of a player and a game are so many that surveys watch over them."""
+    return len(settings.watch.users) * len(settings.watch.games) >= MANY
+
+
+def _of_players(settings: Settings, at: datetime) -> Iterator[Wanted]:
+    for player in settings.watch.users if is_surveyed(settings) else ():
+        when = _timing(settings, _of_surveys(settings, at), at)
+        yield Wanted("progress", f"player {player}", *when, asked_as=player)
+
+
 def _of_games(settings: Settings, at: datetime) -> Iterator[Wanted]:
     for game in settings.watch.games:
         yield _of_game(settings, game, "game-tickets", at)
         yield _of_game(settings, game, "distribution", at)
-        for player in settings.watch.users or (None,):
-            yield _of_game(settings, game, "progress", at, player)
+        yield from _of_progress(settings, game, at)
 
 
-def _of_game(
-    settings: Settings, game: WatchedGame, job: str, at: datetime, player: str | None = None
-) -> Wanted:
-    target = f"game {game.id}" + (f", player {player}" if player else "")
+def _of_progress(settings: Settings, game: WatchedGame, at: datetime) -> Iterator[Wanted]:
+    """List a game's pairs, and the game itself where they are too many or too few for it."""
+    is_many = is_surveyed(settings)
+    if is_many or not settings.watch.users:
+        own = _of_game(settings, game, "progress", at)
+        yield _marked(own) if is_many and game.unofficial else own
+    for player in settings.watch.users:
+        yield _of_pair(settings, game, player, at)
+
+
+def _marked(own: Wanted) -> Wanted:
+    return replace(own, schedule=own.schedule + pairs.UNOFFICIAL)
+
+
+def _of_game(settings: Settings, game: WatchedGame, job: str, at: datetime) -> Wanted:
     when = _timing(settings, job_schedule(settings, job, game), at)
-    return Wanted(job, target, *when, game_id=game.id, asked_as=player, priority=ROUTINE)
+    return Wanted(job, f"game {game.id}", *when, game_id=game.id)
+
+
+def _of_pair(settings: Settings, game: WatchedGame, player: str, at: datetime) -> Wanted:
+    text, seconds = _timing(settings, job_schedule(settings, "progress", game), at)
+    if is_surveyed(settings):
+        seconds = max(_at_most(settings), seconds)
+        text = f"{pairs.FULL_ROUND}{seconds}s"
+    target = f"game {game.id}, player {player}"
+    return Wanted("progress", target, text, seconds, game_id=game.id, asked_as=player)
+
+
+def _at_most(settings: Settings) -> int:
+    """Tell how old the full look at a surveyed pair may be, in seconds."""
+    at_most = settings.jobs.progress.at_most
+    return A_DAY if at_most is None else int(at_most.total_seconds())
+
+
+def _of_surveys(settings: Settings, at: datetime) -> Schedule:
+    """Tell how often players are surveyed: as often as the most eager of the games is looked at."""
+    schedules = [job_schedule(settings, "progress", game) for game in settings.watch.games]
+    return min(schedules, key=lambda schedule: _timing(settings, schedule, at)[1])
+
+
+def schedule_of(settings: Settings, poll: Poll) -> Schedule:
+    """Tell the schedule of a poll of the plan."""
+    if pairs.is_slow(poll):
+        return Every(poll.interval_seconds)
+    if poll.job == "progress" and poll.game_id is None and settings.watch.games:
+        return _of_surveys(settings, poll.due_at)
+    games = {game.id: game for game in settings.watch.games}
+    return job_schedule(settings, poll.job, games.get(poll.game_id or 0))
 
 
 def _of_developers(settings: Settings, at: datetime) -> Iterator[Wanted]:
@@ -76,13 +134,22 @@ def unlock_mode(settings: Settings, game: WatchedGame) -> str:
 
 def job_schedule(settings: Settings, job: str, game: WatchedGame | None = None) -> Schedule:
     """Tell the schedule of a job; a game may have its own."""
-    general: Schedule = getattr(settings.jobs, job.replace("-", "_")).every
-    return game.every.get(job, general) if game else general
+    general: Schedule = settings.jobs.of(job).every
+    chosen = game.every.get(job, general) if game else general
+    return _adaptive(settings, job, chosen) if isinstance(chosen, Every) else chosen
 
 
 def sweep(settings: Settings) -> Every:
     """Tell how often a list that is read on change is read completely all the same."""
-    return Every(int(settings.jobs.unlocks.sweep.total_seconds()))
+    every = Every(int(settings.jobs.unlocks.sweep.total_seconds()))
+    return _adaptive(settings, "unlocks", every)
+
+
+def _adaptive(settings: Settings, job: str, every: Every) -> Every:
+    """Let an interval stretch where the job is to adapt; a default may be too short for it."""
+    chosen = settings.jobs.of(job)
+    longest = max(int(chosen.at_most.total_seconds()), every.seconds)
+    return Every(every.seconds, longest) if chosen.adaptive else every
 
 
 def _timing(settings: Settings, schedule: Schedule, at: datetime) -> tuple[str, int]:

@@ -82,15 +82,139 @@ def test_the_pace_recovers_between_short_runs_as_in_a_long_one(
     bench: Bench, world: World, minutes: int, factor: float
 ) -> None:
     with bench.harvest() as made:
-        made.pacer.factor = 1 / 16
+        slow_to(made, 1 / 16)
     world.advance(minutes=minutes)
     with bench.harvest() as made:
         assert made.pacer.factor == factor
 
 
+@pytest.mark.parametrize("apart", [1, 4, 5, 7, 14, 15])
+def test_runs_that_follow_each_other_closely_recover_the_pace_as_one_would(
+    bench: Bench, world: World, apart: int
+) -> None:
+    with bench.harvest() as made:
+        slow_to(made, 1 / 16)
+    seen = {}
+    for minute in range(apart, 70, apart):
+        world.advance(minutes=apart)
+        with bench.harvest() as made:
+            seen[minute] = made.pacer.factor
+    assert seen == {minute: min(1, 2 ** (minute // 15) / 16) for minute in seen}
+
+
+def test_a_429_in_a_short_run_begins_the_quarter_of_an_hour_anew(
+    bench: Bench, world: World
+) -> None:
+    with bench.harvest() as made:
+        slow_to(made, 1 / 4)
+    world.advance(minutes=10)
+    with bench.harvest() as made:
+        made.pacer.slow_down()
+    world.advance(minutes=10)
+    with bench.harvest() as made:
+        assert made.pacer.factor == 1 / 8
+    world.advance(minutes=5)
+    with bench.harvest() as made:
+        assert made.pacer.factor == 1 / 4
+
+
+def test_a_process_killed_before_its_first_sign_of_life_hands_its_inheritance_on(
+    bench: Bench, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with bench.harvest() as made:
+        slow_to(made, 1 / 16)
+        made.client.not_before = until = NOW + timedelta(hours=2)
+    killed(bench, monkeypatch)
+    world.advance(minutes=20)
+    with bench.harvest() as made:
+        assert (made.pacer.factor, made.client.not_before) == (1 / 8, until)
+
+
+@pytest.mark.parametrize(("pause", "waits"), [(0, [1, 2, 3]), (1, [1, 2]), (2, [1]), (60, [])])
+def test_a_run_bursts_only_what_dripped_in_since_the_one_before(
+    bench: Bench, world: World, pause: int, waits: list[float]
+) -> None:
+    bench.path.write_text(bench.path.read_text().replace("= 1000", "= 1\nburst = 3"))
+    with bench.harvest() as made:
+        assert three_at_once(made) == []
+    world.advance(seconds=pause)
+    with bench.harvest() as made:
+        assert three_at_once(made) == waits
+
+
+def three_at_once(made: Harvest) -> list[float]:
+    """Take the turn of three requests at the same instant; tell how long each has to wait."""
+    waits: list[float] = []
+    made.pacer.wait = waits.append
+    for _ in range(3):
+        made.pacer.take()
+    return waits
+
+
+def test_after_a_killed_run_nothing_bursts(
+    bench: Bench, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.path.write_text(bench.path.read_text().replace("= 1000", "= 1"))
+    killed(bench, monkeypatch)
+    world.advance(hours=1)
+    with bench.harvest() as made:
+        assert three_at_once(made) == [1, 2, 3]
+
+
+def killed(bench: Bench, monkeypatch: pytest.MonkeyPatch, asks: int = 0) -> None:
+    """Run a process that asks so many requests and is killed: it ends nothing."""
+    with monkeypatch.context() as patch, bench.harvest() as made:
+        patch.setattr(harvest, "end", lambda _made: None)
+        for _ in range(asks):
+            made.meter.admit()
+
+
+def test_a_killed_process_cannot_make_the_next_exceed_the_budget(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.path.write_text(
+        bench.path.read_text().replace("[database]", "daily_budget = 9\n[database]")
+    )
+    for asks in (4, 0, 3):
+        killed(bench, monkeypatch, asks)
+    with bench.harvest() as made:
+        assert made.meter.left == 2
+
+
+@pytest.mark.parametrize(("budget", "lost"), [(20_000, 16), (4_000, 4), (100, 1)])
+def test_what_a_killed_process_had_reserved_is_lost_and_what_another_had_is_not(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, budget: int, lost: int
+) -> None:
+    limit = f"daily_budget = {budget}\n[database]"
+    bench.path.write_text(bench.path.read_text().replace("[database]", limit))
+    with bench.harvest() as made:
+        made.meter.admit()
+    with bench.harvest() as made:
+        assert made.meter.left == budget - 1
+    killed(bench, monkeypatch, 1)
+    with bench.harvest() as made:
+        assert made.meter.left == budget - 1 - lost
+
+
+def test_the_count_belongs_to_the_day_of_the_clock_though_what_is_written_is_dated_later(
+    bench: Bench, world: World
+) -> None:
+    with bench.harvest() as made:
+        made.meter.admit()
+        with made.engine.begin() as conn:
+            harvest._beat(conn, made, world.now + timedelta(days=1))
+    assert last_run(bench)["requests_on"] == NOW.date()
+
+
+def slow_to(made: Harvest, factor: float) -> None:
+    """Slow the pace down as so many 429 would."""
+    made.pacer.resume(factor, quiet_since_at=None, asked_at=None)
+    assert made.pacer.factor == factor
+
+
 def test_a_clock_that_stepped_back_does_not_slow_the_pace(bench: Bench, world: World) -> None:
     with bench.harvest() as made:
-        made.pacer.factor = 1 / 2
+        slow_to(made, 1 / 2)
     world.now -= timedelta(hours=3)
     with bench.harvest() as made:
         assert made.pacer.factor == 1 / 2

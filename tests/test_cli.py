@@ -410,6 +410,25 @@ def test_a_trend_of_nothing_says_so(configured: Shell, remembering: Engine) -> N
     assert "nothing is known" in told.err
 
 
+def test_a_rate_that_is_not_known_is_empty_and_says_why(
+    configured: Shell, remembering: Engine
+) -> None:
+    with remembering.begin() as conn:
+        version = {"achievement_id": 11, "title": "Deed"}
+        deed = Batch(schema.achievement_versions, {"game_id": 1}, [version])
+        history.record(conn, deed, at=NOW, fetch_id=1)
+    args = ("trend", "unlock-rate", "--game", "1", "--every", "5mo")
+    told = configured(*args, "--since", "1h", "--format", "csv")
+    header, *lines = told.out.splitlines()
+    assert header.endswith("achievement_id,achievement,unlocks,unlocks_hardcore,is_listed")
+    assert lines
+    assert all(line.endswith(",11,Deed,,,false") for line in lines)
+    assert told.err == (
+        "achievements whose unlocks are not all known: "
+        "1 of 1 not read (unlocks are off, or the game is not watched)\n"
+    )
+
+
 @pytest.mark.usefixtures("remembering")
 def test_a_query_is_answered_with_each_column_once(configured: Shell) -> None:
     told = configured("query", "SELECT 1 AS a, 2 AS a, NULL AS b", "--format", "csv")

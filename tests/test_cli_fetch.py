@@ -14,10 +14,11 @@ import pytest
 from commands import Outcome, Shell
 from worlds import Bench
 
-from harvester import checkup, clock
+from harvester import checkup, clock, harvest
+from harvester.admission import Waiting
 from harvester.errors import DatabaseUnfit
 from harvester.sandbox.world import World
-from harvester.store import audit, migrate
+from harvester.store import audit, migrate, polls
 
 WATCH = '[watch]\ngames = [1]\nusers = ["Ann"]\ndevelopers = ["Maker"]'
 
@@ -185,6 +186,19 @@ def test_a_spent_budget_is_no_failure(shell: Shell, bench: Bench) -> None:
     assert told.code == 0
     assert told.out != "[]\n"
     assert told.err.startswith("harvester: the daily budget of 3 requests is spent")
+
+
+@pytest.mark.usefixtures("bench")
+def test_what_waits_for_budget_is_told_in_one_line(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits = Waiting(polls.BACKFILL, 3, "", clock.now())
+    monkeypatch.setattr(harvest, "waiting", lambda *_: [waits])
+    for _ in range(2):
+        told = shell("fetch")
+        assert told.code == 0
+        assert told.err.startswith("harvester: backfill waits for the next UTC day; ")
+        assert told.err.count("\n") == 1
 
 
 def remember(shell: Shell, **run: object) -> None:

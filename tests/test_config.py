@@ -80,7 +80,54 @@ def test_every_job_has_its_own_defaults() -> None:
     assert jobs.game_tickets.recheck_closed == timedelta(days=7)
     assert (jobs.distribution.every, jobs.distribution.at_most) == (Every(86400), timedelta(days=7))
     assert (jobs.unlocks.every, jobs.unlocks.mode) == (OnChange(), "full")
-    assert (jobs.unlocks.sweep, jobs.unlocks.at_most) == (timedelta(days=7), None)
+    assert (jobs.unlocks.sweep, jobs.unlocks.at_most) == (timedelta(days=7), timedelta(days=30))
+
+
+def test_adaptive_intervals_stretch_to_a_day_unless_told_otherwise() -> None:
+    jobs = settings().jobs
+
+    for job in (jobs.game_tickets, jobs.developer_tickets, jobs.progress):
+        assert (job.adaptive, job.at_most) == (False, timedelta(days=1))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            '[jobs.progress]\nevery = "2h"\nadaptive = true\nat_most = "90m"',
+            "jobs.progress.at_most = 90m is shorter than jobs.progress.every = 2h; ",
+        ),
+        (
+            '[jobs.unlocks]\nsweep = "31d"\nadaptive = true\nat_most = "30d"',
+            "jobs.unlocks.at_most = 30d is shorter than jobs.unlocks.sweep = 31d; ",
+        ),
+        (
+            (
+                '[[watch.game]]\nid = 7\nevery = { progress = "3h" }\n[jobs.progress]\n'
+                'adaptive = true\nat_most = "2h"'
+            ),
+            "jobs.progress.at_most = 2h is shorter than game 7: every = 3h; ",
+        ),
+    ],
+)
+def test_a_longest_interval_shorter_than_the_shortest_is_refused(text: str, said: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        settings(text)
+
+    assert said in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[jobs.progress]\nevery = "2h"\nat_most = "90m"',
+        '[jobs.progress]\nevery = "2h"\nat_most = "2h"\nadaptive = true',
+        '[jobs.progress]\nevery = "2d"\nadaptive = true',
+        '[jobs.progress]\nevery = "0 0 * * *"\nat_most = "1h"\nadaptive = true',
+    ],
+)
+def test_what_does_not_adapt_or_was_not_set_contradicts_nothing(text: str) -> None:
+    assert settings(text).jobs.progress.every is not None
 
 
 def test_setting_one_key_of_a_job_leaves_its_other_defaults() -> None:
@@ -321,9 +368,10 @@ def test_nothing_is_said_about_the_defaults() -> None:
     [
         ("[api]\nrequests_per_second = 4.5", "api.requests_per_second = 4.5 is more than"),
         ('[api]\nbase_url = "http://example.org/"', "sends the key unencrypted"),
+        ("[api]\nin_flight = 2", "api.in_flight = 2 has no effect"),
         (
-            "[jobs.developer-tickets]\nadaptive = true",
-            "jobs.developer-tickets.adaptive has no effect",
+            '[jobs.developer-tickets]\nevery = "0 4 * * *"\nadaptive = true',
+            "jobs.developer-tickets.adaptive has no effect on a cron expression",
         ),
     ],
 )
@@ -337,6 +385,8 @@ def test_what_is_hardly_meant_is_warned_about(text: str, said: str) -> None:
     "text",
     [
         "[api]\nrequests_per_second = 4",
+        "[jobs.progress]\nadaptive = true",
+        "[jobs.unlocks]\nadaptive = true",
         '[api]\nrequests_per_second = 100\nbase_url = "http://127.0.0.1:8080/"',
         '[api]\nbase_url = "http://[::1]/"\nkey_file = "/no/such/file"',
     ],

@@ -222,6 +222,25 @@ def test_a_spent_budget_is_said_once_and_waits_for_midnight(
     assert caplog.text.count("daily budget") == 1
 
 
+def test_what_waits_for_budget_is_said_once_and_looked_at_with_every_beat(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    limit = "daily_budget = 20\n[database]"
+    bench.path.write_text(bench.path.read_text().replace("[database]", limit))
+    watch = watch_of(bench)
+    with bench.harvest() as made:
+        pause = daemon._round(made, watch, Pause())
+        asked_before = len(bench.world.asked)
+        for _ in range(3):
+            bench.world.advance(seconds=daemon.BEAT_SECONDS)
+            pause = daemon._round(made, watch, pause)
+        assert len(bench.world.asked) == asked_before
+        bench.world.advance(hours=11, minutes=30)
+        assert daemon._round(made, watch, pause) == Pause()
+    assert asked(bench, "API_GetAchievementUnlocks") == 1
+    assert caplog.text.count("backfill waits for a higher api.daily_budget") == 1
+
+
 def test_a_refusal_leaves_the_round(bench: Bench) -> None:
     bench.world.fail("401", after=1)
     with bench.harvest() as made, pytest.raises(Refused):

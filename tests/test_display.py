@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import pytest
 from rich.console import Console
 
+from harvester.backlog import Backlog
 from harvester.display import Progress, live, spoken
 from harvester.harvest import Told
 from harvester.store.evidence import Attempt
@@ -81,6 +82,27 @@ def test_while_ra_wants_no_request_the_line_says_until_when(watch: Watch) -> Non
     assert progress.line() == (
         "0 done, 30 due, waiting until 00:15:00 UTC, as RA asked | 7 requests | 0 rows"
     )
+
+
+def test_first_listings_are_told_and_their_requests_count(watch: Watch) -> None:
+    sent, backlogs = iter((0, 40, 40)), iter((Backlog(9, 2, 5000, 1000, 60), Backlog(9, 9)))
+    progress = Progress(lambda: next(sent), lambda: 0.5, watch, count=lambda: next(backlogs))
+    progress.hear(ASKING)
+    watch.seconds = 5  # too early to count again
+    progress.hear(DONE)
+    watch.seconds = 160
+    told = "2 of 9 achievements, 1,000 of 5,000 rows; 60 requests left"
+    assert progress.line() == (
+        f"1 done, 20 due, about 5 min left | backfill: {told} | 40 requests | 6 rows"
+    )
+    progress.hear(DONE)
+    assert progress.backlog.is_over
+
+
+def test_the_pace_tells_how_long_first_listings_take_at_best(watch: Watch) -> None:
+    progress = Progress(lambda: 0, lambda: 0.5, watch, count=lambda: Backlog(9, 2, 0, 0, 87))
+    progress.hear(ASKING)  # 30 due, of which 7 are lists
+    assert progress.seconds_left() == (87 + 23) / 0.5
 
 
 def test_at_the_end_there_is_no_time_left(progress: Progress) -> None:

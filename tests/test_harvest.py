@@ -318,14 +318,14 @@ def test_a_spent_budget_ends_the_round_and_the_next_day_goes_on(
 ) -> None:
     bench = bench_of(ONE_GAME, database=sqlite_url, api=f"{STILL}\ndaily_budget = 3")
     with pytest.raises(BudgetSpent):
-        fetch(bench)
+        fetch(bench, is_all=True)
     assert len(asked(bench.world)) == 3
     with pytest.raises(BudgetSpent):
-        fetch(bench)
+        fetch(bench, is_all=True)
     assert asked(bench.world) == []
     bench.world.advance(hours=12)
     with pytest.raises(BudgetSpent):
-        fetch(bench)
+        fetch(bench, is_all=True)
     assert len(asked(bench.world)) == 3
 
 

@@ -8,6 +8,7 @@ from harvests import (
     ONE_GAME,
     STILL,
     BenchOf,
+    asked,
     current,
     fetch,
     outcomes,
@@ -69,13 +70,14 @@ def test_a_game_may_have_an_interval_of_its_own(
 # --- fetch --all and --force
 
 
-def test_all_asks_everything_but_lists_that_did_not_move(bench: Bench) -> None:
+def test_all_asks_everything_but_what_counters_prove_unchanged(bench: Bench) -> None:
     fetch(bench)
     bench.world.advance(minutes=1)
-    assert list(outcomes(fetch(bench, is_all=True))) == [
-        "game-tickets game 1",
-        "distribution game 1",
-        "progress game 1, player Ann",
+    asked(bench.world)
+    fetch(bench, is_all=True)
+    assert [one.name for one in asked(bench.world)] == [
+        "API_GetTicketData",
+        "API_GetGameInfoAndUserProgress",
     ]
 
 

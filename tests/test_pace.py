@@ -1,6 +1,6 @@
 import random
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -31,6 +31,10 @@ class FakeTime:
 
 def paced(time: FakeTime, rate: float = 1.0, burst: int = 4) -> Pacer:
     return Pacer(rate, burst, time.monotonic, time.wait)
+
+
+def resume(pacer: Pacer, factor: float) -> None:
+    pacer.resume(factor, quiet_since_at=None, asked_at=None)
 
 
 def test_a_burst_passes_at_once_and_then_one_a_second() -> None:
@@ -92,7 +96,7 @@ def test_the_pace_never_falls_below_a_sixteenth() -> None:
 def test_the_pace_doubles_after_every_quarter_of_an_hour_without_a_429() -> None:
     time = FakeTime()
     pacer = paced(time)
-    pacer.factor = 1 / 4
+    resume(pacer, 1 / 4)
     time.seconds += 899
     assert pacer.factor == 1 / 4
     time.seconds += 1
@@ -115,12 +119,44 @@ def test_a_429_begins_the_quarter_of_an_hour_anew() -> None:
 
 def test_a_slow_pace_is_remembered_but_no_faster_one_than_configured() -> None:
     pacer = paced(FakeTime())
-    pacer.factor = 1 / 8
+    resume(pacer, 1 / 8)
     assert pacer.factor == 1 / 8
-    pacer.factor = 5
+    resume(pacer, 5)
     assert pacer.factor == 1
-    pacer.factor = 0
+    resume(pacer, 0)
     assert pacer.factor == 1 / 16
+
+
+def test_a_pace_is_taken_up_where_an_earlier_process_left_it() -> None:
+    time = FakeTime()
+    pacer = Pacer(2.0, 4, time.monotonic, time.wait, began_at=NOW)
+    quiet_since_at = NOW - timedelta(minutes=40)
+    pacer.resume(1 / 16, quiet_since_at=quiet_since_at, asked_at=NOW - timedelta(seconds=16))
+    assert pacer.factor == 1 / 4
+    assert pacer.quiet_since_at == quiet_since_at + timedelta(minutes=30)
+    pacer.take()
+    pacer.take()
+    pacer.take()
+    assert time.waits == pytest.approx([2.0])
+
+
+def test_a_full_pace_was_never_told_to_slow_down() -> None:
+    time = FakeTime()
+    pacer = Pacer(1.0, 4, time.monotonic, time.wait, began_at=NOW)
+    resume(pacer, 1 / 2)
+    time.seconds += 900
+    assert pacer.quiet_since_at is None
+
+
+def test_a_pace_taken_up_again_and_again_within_seconds_does_not_recover_sooner() -> None:
+    at, quiet_since_at = NOW, NOW - timedelta(seconds=1)
+    for number in range(899):
+        time = FakeTime(seconds=number / 7)
+        pacer = Pacer(1.0, 4, time.monotonic, time.wait, began_at=at)
+        pacer.resume(1 / 2, quiet_since_at=quiet_since_at, asked_at=None)
+        time.seconds += 0.9
+        assert (pacer.factor, pacer.quiet_since_at) == (1 / 2, quiet_since_at)
+        at += timedelta(seconds=1)
 
 
 @pytest.mark.parametrize(

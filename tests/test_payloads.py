@@ -44,7 +44,7 @@ def test_every_expectation_has_its_answer_and_every_endpoint_its_pair() -> None:
         path.stem for path in GOLDEN
     }
     assert {path.parent.name for path in GOLDEN} == {
-        *("game-tickets", "developer-tickets", "distribution", "unlocks", "progress")
+        *("game-tickets", "developer-tickets", "distribution", "unlocks", "progress", "standings")
     }
 
 

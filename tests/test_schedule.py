@@ -13,7 +13,9 @@ from harvester.schedule import (
     Every,
     OnChange,
     Schedule,
+    cron_of,
     interval_seconds,
+    looks_between,
     next_due,
     parse_duration,
     parse_schedule,
@@ -313,3 +315,26 @@ def test_following_the_due_times_visits_every_firing(at: datetime, zone: ZoneInf
     gaps = {later - earlier for earlier, later in pairwise(firings[1:])}
 
     assert gaps == {timedelta(minutes=20)}
+
+
+@pytest.mark.parametrize(
+    ("schedule", "looks"),
+    [
+        (Every(3600), 48),
+        (Every(5 * 3600), 9.6),
+        (Cron("15 6,18 * * *"), 4),
+        (Cron("0 0 1 * *"), 0),
+        (Cron("0 12 * * *"), 2),  # the last instant counts, the first does not
+    ],
+)
+def test_looks_are_counted_for_cron_and_a_mean_for_durations(
+    schedule: Clockwork, looks: float
+) -> None:
+    noon = datetime(2026, 3, 2, 12, tzinfo=UTC)
+    assert looks_between(schedule, noon, noon + timedelta(days=2), GREENWICH) == looks
+
+
+def test_a_cron_expression_is_found_again_in_what_a_poll_keeps_of_its_schedule() -> None:
+    assert cron_of("15 6,18 * * MON") == Cron("15 6,18 * * MON")
+    assert cron_of("15 6,18 * * MON, full") == Cron("15 6,18 * * MON")
+    assert [cron_of(text) for text in ("3600s", "3600s, full", "on-change, sweep 7d")] == [None] * 3

@@ -64,7 +64,7 @@ def acquaint(conn: Connection, name: str, ulid: str | None = None, days: float =
 
 def ask(conn: Connection, name: str, **options: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - as answer takes them
     asked = {"since": at(0), "until": at(3), "every": series.parse_every("1d"), **options}
-    return trends.answer(conn, name, **asked)
+    return trends.answer(conn, name, **asked).rows
 
 
 def columns(rows: list[dict[str, Any]], *names: str) -> list[tuple[Any, ...]]:
@@ -79,6 +79,7 @@ def test_every_trend_has_a_name_and_its_options() -> None:
         "mastery",
         "players",
         "unlocks",
+        "unlock-rate",
         "rarity",
         "progress",
     ]

@@ -334,6 +334,20 @@ def test_a_rename_in_the_middle_of_a_list_is_followed(bench: Bench, game: World)
     assert len(rows(bench, schema.users)) == 1201  # and the author
 
 
+def test_a_head_where_nothing_is_new_is_read_no_further_than_its_overlap(
+    bench: Bench, game: World
+) -> None:
+    old = [NOW - timedelta(days=20, hours=place) for place in range(60)]
+    for at, ulid in zip(old, crowd(game, 60), strict=True):
+        game.unlock(ulid, 11, at=at)
+    fetch(bench)
+    lists_asked(game)
+    game.unlock(game.add_user("Copied"), 11, at=NOW - timedelta(days=300))
+    game.advance(hours=1)
+    assert outcomes(fetch(bench))[LIST] == "unchanged"
+    assert lists_asked(game) == [(0, 22)]  # two counters rose, and twenty rows of overlap
+
+
 # --- what a list proves
 
 
@@ -437,10 +451,10 @@ def test_what_was_read_before_the_budget_was_spent_is_kept(
     spread(game, ulids)
     bench = bench_of(WATCH, database=sqlite_url, api=f"{STILL}\ndaily_budget = 5")
     with pytest.raises(BudgetSpent):
-        fetch(bench)
+        fetch(bench, is_all=True)
     assert len(holders(bench)) == 500
     game.advance(days=1)
-    fetch(bench, LISTS)
+    fetch(bench, LISTS, is_all=True)
     assert holders(bench) == set(ulids)
     assert poll(bench, "unlocks", "achievement 11")["cursor"] is None
 
@@ -451,11 +465,11 @@ def test_rows_name_the_look_that_came_of_a_list_taken_up_again(
     spread(game, crowd(game, 600))
     bench = bench_of(WATCH, database=sqlite_url, api=f"{STILL}\ndaily_budget = 5")
     with pytest.raises(BudgetSpent):
-        fetch(bench)
+        fetch(bench, is_all=True)
     spent = rows(bench, schema.unlocks)
     game.advance(days=1)
     game.fail("502-html", only=ASKED)
-    assert outcomes(fetch(bench, LISTS))[LIST] == "unavailable"
+    assert outcomes(fetch(bench, LISTS, is_all=True))[LIST] == "unavailable"
     assert len(rows(bench, schema.unlocks)) == len(spent) == 500
     looks = {row["id"]: row["outcome"] for row in rows(bench, schema.fetches)}
     assert {looks[row["fetch_id"]] for row in rows(bench, schema.unlocks)} == {"unavailable"}
@@ -486,10 +500,10 @@ def test_a_look_taken_up_again_is_changed_by_what_it_wrote_before(
     spread(game, crowd(game, 500))
     bench = bench_of(WATCH, database=sqlite_url, api=f"{STILL}\ndaily_budget = 5")
     with pytest.raises(BudgetSpent):
-        fetch(bench)
+        fetch(bench, is_all=True)
     assert len(rows(bench, schema.unlocks)) == 500
     game.advance(days=1)
-    assert outcomes(fetch(bench, LISTS))[LIST] == "changed"
+    assert outcomes(fetch(bench, LISTS, is_all=True))[LIST] == "changed"
     looks = {row["id"]: row["job"] for row in rows(bench, schema.fetches)}
     assert {looks[row["fetch_id"]] for row in rows(bench, schema.unlocks)} == {"unlocks"}
 

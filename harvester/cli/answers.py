@@ -3,7 +3,7 @@
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Any, Final, Literal, TypedDict, TypeVar, Unpack
+from typing import Final, Literal, TypedDict, TypeVar, Unpack
 
 import click
 
@@ -19,8 +19,9 @@ from harvester.cli.options import (
     several_games,
     several_users,
 )
+from harvester.cli.outlook import how_far
 from harvester.cli.reading import reading
-from harvester.cli.session import note, show
+from harvester.cli.session import note, settings_of, show
 from harvester.errors import ConfigError
 from harvester.store import report, series, trends
 from harvester.store.sql import run_query
@@ -52,13 +53,17 @@ def status(chosen: Globals, *, is_each: bool, form: str) -> None:
     """Show how every poll is doing.
 
     Coverage is the share of the time since it is watched, 30 days at most, in which it was
-    looked at as often as planned: 1 is always. Times are UTC.
+    looked at as often as planned: 1 is always. Times are UTC. How far the first listings of
+    unlocks are, and what a budget that is nearly spent leaves undone, is said beside the table.
     """
     with reading(chosen) as engine, engine.connect() as conn:
         rows = report.status(conn, at=clock.now(), is_each=is_each)
+        remarks = list(how_far(conn, settings_of(chosen), at=clock.now()))
     show(rows, report.COLUMNS, form)
     if not rows:
         note("nothing was planned yet; `harvester fetch` does, and asks")
+    for remark in remarks:
+        note(remark)
 
 
 @click.command()
@@ -79,18 +84,18 @@ def trend(
 ) -> None:
     """Show how something changed over time.
 
-    A row tells how it stood at the end of a period (UTC); a value is empty where nothing
-    was known at that time. `harvester trend --list` tells what NAME can be.
+    A row tells how it stood at the end of a period (UTC), or how much happened in it; a value
+    is empty where nothing was known. `harvester trend --list` tells what NAME can be.
     """
     if is_list:
         show(_listed(), _LISTED, form)
         return
     if name is None:
         raise click.UsageError("say which one; `harvester trend --list` tells what there is.")
-    rows = _answered(chosen, name, **asked)
+    rows, missing = _answered(chosen, name, **asked)
     show(rows, list(rows[0]) if rows else ["time"], form)
-    if not rows:
-        note("nothing is known about that")
+    if missing or not rows:
+        note(missing or "nothing is known about that")
 
 
 def _listed() -> list[dict[str, object]]:
@@ -111,7 +116,7 @@ def _options(one: trends.Trend) -> str:
     return f"needs {needed}" + (f", takes {more}" if more else "")
 
 
-def _answered(chosen: Globals, name: str, **asked: Unpack[_Asked]) -> list[dict[str, Any]]:
+def _answered(chosen: Globals, name: str, **asked: Unpack[_Asked]) -> trends.Answer:
     now = clock.now()
     every = _read("--every", asked["every"], series.parse_every)
     since, until = (

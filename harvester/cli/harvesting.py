@@ -1,16 +1,19 @@
 """`harvester fetch` and `healthcheck`: one round of asking, and whether the daemon does its own."""
 
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from difflib import get_close_matches
+from functools import partial
 from typing import Final
 
 import click
 from sqlalchemy import Connection
 
-from harvester import app, clock, display, harvest
+from harvester import admission, app, backlog, clock, display, harvest
+from harvester.backlog import Backlog
 from harvester.cli.options import (
     Globals,
     Lasting,
@@ -21,12 +24,13 @@ from harvester.cli.options import (
     several_games,
     several_users,
 )
+from harvester.cli.outlook import how_far
 from harvester.cli.reading import reading
 from harvester.cli.session import note, settings_of, show, stopping
 from harvester.config import JOBS, Settings
 from harvester.errors import BudgetSpent, ConfigError, HarvesterError, Refused, Stopped
 from harvester.harvest import Harvest, Told
-from harvester.store import polls, report
+from harvester.store import outlook, polls, report
 from harvester.store.polls import Selection
 from harvester.tally import COLUMNS, Tally
 
@@ -73,8 +77,12 @@ def fetch(
             is_over = _ask(made, selection, tally)
         finally:
             _summarise(tally, form)
-        if is_over and not tally.polls and form == "table":
+        waits = admission.told(harvest.waiting(made, selection)) if is_over else ""
+        if waits:
+            note(f"harvester: {waits}")
+        elif is_over and not tally.polls and form == "table":
             _say_when_due(made, selection)
+        _say_how_far(made)
     _say_what_failed(tally)
     context.exit(SOME_FAILED if tally.failed else 0)
 
@@ -93,15 +101,18 @@ def _ask(made: Harvest, selection: Selection, tally: Tally) -> bool:
         rate=lambda: made.pacer.rate * made.pacer.factor,
         monotonic=time.monotonic,
         not_before=lambda: made.client.not_before,
+        count=partial(_backlog, made),
     )
 
+    is_shown = sys.stderr.isatty()
+
+    def hear(told: Told) -> None:
+        if is_shown:  # else nobody need count
+            progress.hear(told)
+        tally.hear(told)
+
     try:
-        with display.live(progress) as show_to:
-
-            def hear(told: Told) -> None:
-                show_to(told)
-                tally.hear(told)
-
+        with display.live(progress):
             for told in harvest.round_of(replace(made, tell=hear), selection):
                 hear(told)
     except Refused:
@@ -112,6 +123,7 @@ def _ask(made: Harvest, selection: Selection, tally: Tally) -> bool:
         return False
     except Stopped:
         note("stopped; the next fetch goes on where this one ended")
+        _say_how_far(made)
         raise
     return True
 
@@ -129,6 +141,19 @@ def _say_what_failed(tally: Tally) -> None:
     count = "1 poll failed" if tally.failed == 1 else f"{tally.failed} polls failed; first"
     told = f"{count}: {first.poll.job} {first.poll.target}: {first.attempt.error}"
     note(f"{told}; `harvester status` shows {'it' if tally.failed == 1 else 'all'}")
+
+
+def _backlog(made: Harvest) -> Backlog:
+    with made.engine.connect() as conn:
+        return backlog.in_all(outlook.unlock_lists(conn))
+
+
+def _say_how_far(made: Harvest) -> None:
+    """Say how far first listings are, where some are left."""
+    with made.engine.connect() as conn:
+        is_left = outlook.is_any_unlisted(conn)
+        for line in how_far(conn, made.settings(), at=made.clock()) if is_left else ():
+            note(line)
 
 
 def _say_when_due(made: Harvest, selection: Selection) -> None:

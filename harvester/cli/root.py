@@ -17,6 +17,7 @@ COMMANDS: Final = {
     "init": ("setup", "Write a commented config.toml."),
     "check": ("setup", "Say what is wrong with the set-up, and how to mend it."),
     "watch": ("watch", "Edit the watchlist in config.toml."),
+    "plan": ("plan", "Show what will be asked and what it costs; sends nothing."),
     "fetch": ("harvesting", "Ask what is due, once."),
     "run": ("running", "Keep asking what is due: the daemon."),
     "status": ("answers", "Show how every poll is doing."),

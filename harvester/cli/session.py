@@ -14,7 +14,7 @@ from harvester import config, logs
 from harvester.cli.options import Globals
 from harvester.config import Settings
 from harvester.errors import ConfigError
-from harvester.render import render
+from harvester.render import render, render_object
 from harvester.stop import Stop
 
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
@@ -47,6 +47,11 @@ def _path_if_needed(chosen: Globals) -> Path | None:
 def show(rows: Iterable[Mapping[str, object]], columns: Sequence[str], form: str) -> None:
     """Write rows to stdout."""
     render(rows, columns, form, sys.stdout)
+
+
+def show_object(content: Mapping[str, object]) -> None:
+    """Write one JSON object to stdout."""
+    render_object(content, sys.stdout)
 
 
 def note(line: str) -> None:

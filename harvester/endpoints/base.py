@@ -11,7 +11,8 @@ from typing import Any, Final, Literal, Protocol, TypeAlias, TypeVar
 
 from harvester.api.payloads import Request
 from harvester.store.known import KnownTicket
-from harvester.store.rows import Batch, Changes, Gone, Listing, UserRef
+from harvester.store.movement import Movement
+from harvester.store.rows import Batch, Changes, Gone, Listing, Standing, UserRef
 
 P = TypeVar("P")
 Reach = Literal["head", "first", "all"]
@@ -41,6 +42,11 @@ class Ask:
     Of a list: `reach` is how much of it is wanted ("head", "all", or "first": the next page
     of the first listing, which has come back to `listed_from_at`), `token` what its counters
     were when its head was read last, `counters` what they are now as far as we know.
+
+    Of progress: `eyes` is the watched player, as the watchlist has him, through whose eyes a
+    game's own look goes; `games` is what a survey of a player is about. Of a distribution:
+    `movement` tells of counters that were looked at recently, `next_at` when it is due after
+    this look, and `at_most` how long it may do without a real one.
     """
 
     at: datetime
@@ -62,6 +68,11 @@ class Ask:
     tickets: Sequence[KnownTicket] = ()
     recheck: timedelta = timedelta()
     recheck_closed: timedelta = timedelta()
+    eyes: str | None = None
+    games: Sequence[int] = ()
+    movement: Movement | None = None
+    next_at: datetime | None = None
+    at_most: timedelta | None = None
 
     @property
     def handle(self) -> str:
@@ -78,7 +89,8 @@ class Observation:
     later turn. `memory` is opaque JSON, too, for the next look. `tokens` say what this answer
     tells of other, dearer lists (job -> achievement -> token), `token` what this poll's own
     reading accounts for; `is_listed` says that it was complete, `listed_from_at` how far back
-    it has come. `user` is the poll's user as RA named him.
+    it has come. `user` is the poll's user as RA named him. `surveyed` is how far he is in
+    games (by id) that have polls of their own.
     """
 
     batches: tuple[Batch, ...] = ()
@@ -91,6 +103,7 @@ class Observation:
     is_listed: bool = False
     listed_from_at: datetime | None = None
     user: UserRef | None = None
+    surveyed: Mapping[int, Standing] = field(default_factory=dict)
 
     @property
     def is_turn(self) -> bool:

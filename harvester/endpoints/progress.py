@@ -11,7 +11,7 @@ from typing import Any
 
 from harvester.api import payloads
 from harvester.api.fields import UNTOLD, told
-from harvester.endpoints import tickets
+from harvester.endpoints import survey, tickets
 from harvester.endpoints.base import Ask, Get, Observation, Steps, ref
 from harvester.errors import ApiError, NotFound, PlayerUnreadable, ServerError
 from harvester.store import schema
@@ -31,19 +31,35 @@ class _Answer:
 
 
 def observe(get: Get, cursor: Any, ask: Ask) -> Steps:  # noqa: ANN401, ARG001 - nothing to take up
-    """Ask for the game through the player's eyes; then for what is unofficial in it."""
+    """Survey a player, or ask for a game through his eyes; then for what is unofficial in it."""
     ask = yield from _identified(get, ask)
+    yield from _looked_at(get, ask) if ask.game else survey.observe(get, ask)
+
+
+def _looked_at(get: Get, ask: Ask) -> Steps:
     misses = (ask.memory or {}).get("misses", 0)
     answer = _read(get, ask, misses)
     if answer is None:
         return
-    is_unreadable = isinstance(answer.trouble, PlayerUnreadable)
-    memory = {"misses": misses + 1} if is_unreadable else None
-    yield _observed(ask, answer, memory)
+    yield _observed(ask, answer, _memory(ask, answer, misses))
     if ask.is_unofficial:
         yield _unofficial(get, ask, answer.game)
-    if answer.trouble and ask.is_player_watched:
+    if answer.trouble and ask.is_player_watched and not _is_lent_blind(ask, answer):
         raise answer.trouble
+
+
+def _is_lent_blind(ask: Ask, answer: _Answer) -> bool:
+    """Whether RA does not know the player whose eyes were lent: that is no trouble of the game."""
+    return ask.eyes is not None and isinstance(answer.trouble, NotFound)
+
+
+def _memory(ask: Ask, answer: _Answer, misses: int) -> dict[str, object] | None:
+    """Keep how often RA's program failed in a row, and through whose eyes the game was seen."""
+    is_unreadable = isinstance(answer.trouble, PlayerUnreadable)
+    missed = {"misses": misses + 1} if is_unreadable else {}
+    is_lent = ask.eyes is not None and not is_unreadable
+    seen = {"eyes": ask.eyes, "is_seen": answer.player is not None} if is_lent else {}
+    return {**missed, **seen} or None
 
 
 def _identified(get: Get, ask: Ask) -> Generator[Observation, Changes | None, Ask]:
@@ -82,7 +98,9 @@ def _observed(ask: Ask, answer: _Answer, memory: object) -> Observation:
         return step
     own = _player(ask, answer.player)
     proof = _earned_proof(ask, answer.game)
-    return replace(step, batches=(*batches, *own), listings=proof, user=ask.user)
+    return replace(
+        step, batches=(*batches, *own), listings=proof, user=None if ask.eyes else ask.user
+    )
 
 
 def _game(game: payloads.GameInfo) -> tuple[Batch, ...]:

@@ -115,7 +115,7 @@ def _once(
 
 def _known(rows: Rows, changes: Changes | None, until: datetime, *, before: int) -> int:
     """Count the rows, last and one after the other, that are known and older than `until`."""
-    tail = min(changes.known_tail if changes else 0, len(rows))
+    tail = min(0 if changes is None else changes.known_tail, len(rows))
     older = sum(row.at < until for row in rows[len(rows) - tail :])
     return older + (before if tail == len(rows) else 0)
 

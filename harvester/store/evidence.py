@@ -117,6 +117,7 @@ def _begin(conn: Connection, poll: Poll, attempt: Attempt, own: int) -> Poll:
             rows_closed=attempt.changes.closed,
             error=attempt.error,
             payload=_text(attempt.payload),
+            interval_seconds=poll.interval_seconds,
         )
     )
     return replace(poll, last_fetch_id=own)

@@ -4,34 +4,33 @@ import json
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
-from functools import cache, lru_cache
-from typing import Any, Final, TypeAlias
+from functools import cache
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
     RowMapping,
-    Select,
     Update,
     bindparam,
     case,
     func,
+    literal,
     or_,
     select,
 )
 
-from harvester.schedule import Every, share
+from harvester.schedule import Every, every_of, share, stretched_due
 from harvester.schedule import next_due as slot_after
 from harvester.store import schema
+from harvester.store.instants import Seconds
 
 polls = schema.polls
 ROUTINE, MOVED, SWEEP, BACKFILL = range(4)  # what is asked first when several are due
 ON_CHANGE = "on-change"  # how the schedule of a list begins that has no due time of its own
 RECENT = ", recent"  # how the schedule of a list ends of which only what is new is wanted
 UTC = ZoneInfo("UTC")
-
-Texts: TypeAlias = tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -102,10 +101,6 @@ class Selection:
     jobs: Collection[str] = field(default_factory=tuple)
     games: Collection[int] = field(default_factory=tuple)
     users: Collection[str] = field(default_factory=tuple)
-
-    def as_tuples(self) -> tuple[Texts, tuple[int, ...], Texts]:
-        """Tell the same in a form that can be a key."""
-        return tuple(self.jobs), tuple(self.games), tuple(self.users)
 
     def conditions(self) -> list[ColumnElement[bool]]:
         """Express the selection, and that the target is still watched, in SQL."""
@@ -193,7 +188,8 @@ def _rescheduled(row: Poll, wanted: Wanted, at: datetime) -> dict[str, Any]:
     taken = {"schedule": wanted.schedule, "interval_seconds": wanted.interval_seconds}
     if row.schedule.endswith(RECENT) and not wanted.schedule.endswith(RECENT):
         return {**taken, **_unlisted(at)}
-    soonest = (row.last_attempt_at or at) + timedelta(seconds=wanted.interval_seconds)
+    looked_at = (row.listed_at if is_on_change(row) else None) or row.last_attempt_at or at
+    soonest = looked_at + timedelta(seconds=wanted.interval_seconds)
     return {**taken, "due_at": min(row.due_at, max(soonest, at))}
 
 
@@ -203,19 +199,22 @@ def _unlisted(at: datetime) -> dict[str, Any]:
     return {**blank, "listed_from_at": at, "due_at": at, "priority": BACKFILL}
 
 
-def on_grid(poll: Poll, at: datetime) -> datetime:
-    """Tell the first due time after `at` of a poll that is asked at a fixed interval.
+def on_grid(poll: Poll, at: datetime, *, is_longer: bool = False) -> datetime:
+    """Tell the next due time after `at` of a poll that is asked at intervals.
 
     The grid belongs to the target: it begins when the target was first watched, less the
     target's own share of the interval, and nothing that is asked by hand shifts it. Sweeps
-    take their share of the whole interval: those of a game are spread evenly over it.
+    take their share of the whole interval: those of a game are spread evenly over it. Adaptive
+    polls skip slots; `is_longer` says that the interval in force has just been doubled.
     """
-    every, target = Every(poll.interval_seconds), f"{poll.job} {poll.target}"
+    every, target = every_of(poll.schedule), f"{poll.job} {poll.target}"
+    every = every or Every(poll.interval_seconds)
     if is_on_change(poll):
-        first = poll.watched_from - share(target, poll.interval_seconds)
+        slot = poll.watched_from - share(target, every.seconds)
     else:
-        first = slot_after(every, poll.watched_from, due_at=None, target=target, timezone=UTC)
-    return slot_after(every, at, due_at=first, target=target, timezone=UTC)
+        slot = slot_after(every, poll.watched_from, due_at=None, target=target, timezone=UTC)
+    seconds = poll.interval_seconds
+    return stretched_due(every, at, interval=seconds, slot=slot, target=target, is_longer=is_longer)
 
 
 def is_on_change(poll: Poll) -> bool:
@@ -251,6 +250,16 @@ def forget_answers(conn: Connection, poll: Poll) -> None:
     conn.execute(polls.update().where(others, polls.c.digests.is_not(None)).values(digests=None))
 
 
+def matching(
+    conn: Connection,
+    *conditions: ColumnElement[bool],
+    order: Collection[ColumnElement[Any]] = (polls.c.id,),
+) -> list[Poll]:
+    """List the polls that fulfil some conditions."""
+    query = select(polls).where(*conditions).order_by(*order)
+    return [of(row) for row in conn.execute(query).mappings()]
+
+
 def user_of(conn: Connection, asked_as: str) -> int | None:
     """Tell whom RA named when it was last asked for this name of the watchlist."""
     known = [polls.c.asked_as == asked_as, polls.c.user_id.is_not(None)]
@@ -258,36 +267,46 @@ def user_of(conn: Connection, asked_as: str) -> int | None:
 
 
 def chosen(conn: Connection, selection: Selection) -> list[Poll]:
-    """List the watched polls of a selection, in the order in which they would be asked."""
-    query = select(polls).where(*selection.conditions()).order_by(*_ORDER)
+    """List the watched polls of a selection, the most urgent class first."""
+    by_class = (polls.c.priority, polls.c.due_at, polls.c.id)
+    query = select(polls).where(*selection.conditions()).order_by(*by_class)
     return [of(row) for row in conn.execute(query).mappings()]
 
 
-_CLASS = polls.c.priority
-_ORDER = (
-    _CLASS,
-    case((_CLASS == SWEEP, polls.c.churn), else_=0).desc(),  # where most came and went
-    case((_CLASS == BACKFILL, polls.c.listed_from_at)).desc(),  # which came back the least
-    polls.c.due_at,
-    polls.c.id,
-)
+def _order(at: datetime) -> tuple[ColumnElement[Any], ...]:
+    """Tell in which order polls are asked of which all are due `at` an instant.
+
+    A sweep that is overdue by more than its whole interval goes before all others: else one
+    with little churn would never be its turn where the budget never suffices.
+    """
+    own = polls.c
+    overdue = Seconds(literal(at, schema.Instant)) - Seconds(own.due_at)
+    is_starved = (own.priority == SWEEP) & (overdue > own.interval_seconds)
+    return (
+        own.priority,
+        case((is_starved, 0), else_=1),
+        case((is_starved, 0), (own.priority == SWEEP, own.churn), else_=0).desc(),
+        case((own.priority == BACKFILL, own.listed_from_at)).desc(),  # which came back the least
+        own.due_at,
+        own.id,
+    )
 
 
-def next_due(conn: Connection, selection: Selection, *, at: datetime) -> Poll | None:
-    """Find the poll to ask now: the most urgent class, and in it the most overdue.
+def next_due(
+    conn: Connection,
+    selection: Selection,
+    *,
+    at: datetime,
+    only: Iterable[ColumnElement[bool]] = (),
+) -> Poll | None:
+    """Find the poll to ask now: the most urgent class, and in it the most overdue; `only` of some.
 
     Sweeps go by what came and went since the last one, first listings so that all of them
     come back to the same instant. Cost: O(polls that are due).
     """
-    row = conn.execute(_most_urgent(*selection.as_tuples()), {"at": at}).mappings().first()
+    query = select(polls).where(*selection.conditions(), polls.c.due_at <= at, *only)
+    row = conn.execute(query.order_by(*_order(at)).limit(1)).mappings().first()
     return None if row is None else of(row)
-
-
-@lru_cache(maxsize=16)
-def _most_urgent(jobs: Texts, games: tuple[int, ...], users: Texts) -> Select[Any]:
-    chosen = Selection(jobs, games, users).conditions()
-    due = select(polls).where(*chosen, polls.c.due_at <= bindparam("at"))
-    return due.order_by(*_ORDER).limit(1)
 
 
 def count_due(conn: Connection, selection: Selection, *, at: datetime) -> int:
@@ -313,7 +332,7 @@ def make_due(conn: Connection, selection: Selection, *, at: datetime, is_forced:
     conn.execute(polls.update().where(*chosen, polls.c.due_at > at).values(due_at=at))
 
 
-def rests(poll: Poll, at: datetime) -> dict[str, Any]:
+def rests(poll: Poll, at: datetime, *, is_longer: bool = False) -> dict[str, Any]:
     """Tell when a list that was just read is due again: for its sweep, or to be read on.
 
     `at` is the present: a listing dated later, by a clock that went wrong, counts as of now.
@@ -321,4 +340,5 @@ def rests(poll: Poll, at: datetime) -> dict[str, Any]:
     if poll.listed_at is None:
         return {"priority": BACKFILL, "due_at": at}
     swept_at = min(poll.listed_at, at)
-    return {"priority": SWEEP} | ({"due_at": on_grid(poll, swept_at)} if is_on_change(poll) else {})
+    due = {"due_at": on_grid(poll, swept_at, is_longer=is_longer)} if is_on_change(poll) else {}
+    return {"priority": SWEEP, **due}

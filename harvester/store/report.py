@@ -1,8 +1,8 @@
 """How the harvest is doing: what every poll came to, how much of its time it was looked at.
 
-A hole is a distance between two successful looks that is longer than the tolerance allows:
-between them, before the first, or since the last. Coverage is the share of the watched time,
-30 days at most, that lies in no hole.
+A hole is a distance between two successful looks that is longer than the tolerance allows for
+the interval then in force: between them, before the first, or since the last. Coverage is the
+share of the watched time, 30 days at most, that lies in no hole.
 """
 
 import os
@@ -14,7 +14,6 @@ from typing import Any, Final
 
 from sqlalchemy import (
     CTE,
-    BigInteger,
     ColumnElement,
     Connection,
     Row,
@@ -25,12 +24,10 @@ from sqlalchemy import (
     literal,
     select,
 )
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.functions import GenericFunction
 
 from harvester.store import runs, schema
 from harvester.store.evidence import TOLERANCE
+from harvester.store.instants import Seconds
 
 COLUMNS: Final = (
     "job",
@@ -45,24 +42,6 @@ LOOKED_BACK: Final = timedelta(days=30)
 
 polls, fetches = schema.polls, schema.fetches
 _SUCCESSES = fetches.c.outcome.in_(["changed", "unchanged"])
-
-
-class _Seconds(GenericFunction[int]):
-    """An instant as seconds, to be subtracted; every database spells it differently."""
-
-    type = BigInteger()
-    name = "harvester_seconds"
-    inherit_cache = True
-
-
-@compiles(_Seconds, "sqlite")
-def _in_sqlite(element: _Seconds, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401
-    return f"CAST(strftime('%s', {compiler.process(element.clauses, **options)}) AS INTEGER)"
-
-
-@compiles(_Seconds, "postgresql")
-def _in_postgresql(element: _Seconds, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401
-    return f"CAST(EXTRACT(EPOCH FROM {compiler.process(element.clauses, **options)}) AS BIGINT)"
 
 
 def status(conn: Connection, *, at: datetime, is_each: bool = False) -> list[dict[str, Any]]:
@@ -113,7 +92,7 @@ def _looks(at: datetime) -> CTE:
             fetches.c.last_at,
             func.coalesce(before, polls.c.watched_from, type_=schema.Instant).label("since"),
             start.label("start"),
-            polls.c.interval_seconds,
+            func.coalesce(fetches.c.interval_seconds, polls.c.interval_seconds).label("promised"),
         )
         .join(polls, polls.c.id == fetches.c.poll_id)
         .where(polls.c.watched_to.is_(None), _SUCCESSES)
@@ -140,9 +119,9 @@ def _edge(start: ColumnElement[datetime]) -> ColumnElement[datetime]:
 
 def _hole(looks: CTE) -> ColumnElement[int]:
     """Tell the seconds of the hole before a look that lie in the time in question."""
-    whole = _Seconds(looks.c.first_at) - _Seconds(looks.c.since)
-    visible = _Seconds(looks.c.first_at) - _Seconds(_later(looks.c.since, looks.c.start))
-    is_hole = and_(whole > TOLERANCE * looks.c.interval_seconds, visible > 0)
+    whole = Seconds(looks.c.first_at) - Seconds(looks.c.since)
+    visible = Seconds(looks.c.first_at) - Seconds(_later(looks.c.since, looks.c.start))
+    is_hole = and_(whole > TOLERANCE * looks.c.promised, visible > 0)
     return case((is_hole, visible), else_=0)
 
 

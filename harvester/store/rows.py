@@ -93,3 +93,16 @@ class Changes:
 
     def __bool__(self) -> bool:
         return bool(self.opened or self.closed)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What a survey tells of a player in a game: all of it as a `token`, and some in numbers.
+
+    `completion` is a fraction from 0 to 1.
+    """
+
+    token: str
+    awarded: int
+    awarded_hardcore: int
+    completion: float

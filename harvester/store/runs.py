@@ -2,13 +2,13 @@
 
 import os
 import socket
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, fields
+from datetime import date, datetime
+from typing import Final
 
 from sqlalchemy import Connection, RowMapping, bindparam, func, select
 
 from harvester import __version__
-from harvester.api.pace import quickened
 from harvester.store import schema
 
 runs = schema.runs
@@ -16,73 +16,86 @@ runs = schema.runs
 
 @dataclass(frozen=True)
 class Legacy:
-    """What earlier processes leave to the next: today's requests, the pace, a wait."""
+    """What earlier processes leave to the next: today's requests, the pace, a wait.
 
-    requests_today: int
+    `asked_at`: no request was sent after it; None: none ever was.
+    """
+
+    requests_today: int = 0
+    pace_factor: float = 1.0
+    quiet_since_at: datetime | None = None
+    not_before_at: datetime | None = None
+    asked_at: datetime | None = None
+
+
+NOTHING: Final = Legacy()
+
+
+@dataclass(frozen=True)
+class Pulse:
+    """What a process that lives has to tell: what it asked, and how fast it may go on.
+
+    `requests_that_day` is what counts against the budget of the day `requests_on`: what was
+    asked, and what a process that may be killed has reserved.
+    """
+
+    requests: int
+    requests_on: date
+    requests_that_day: int
     pace_factor: float
+    quiet_since_at: datetime | None
     not_before_at: datetime | None
 
 
-def start(conn: Connection, command: str, *, at: datetime) -> int:
-    """Begin a run. Whoever did not end his is dead: we hold the lock."""
+def start(conn: Connection, command: str, *, at: datetime, before: Legacy = NOTHING) -> int:
+    """Begin a run, which inherits pace and wait. Whoever did not end his is dead: we hold the lock.
+
+    The row holds the inheritance at once, for this process may be killed before it beats.
+    """
     dead = runs.c.ended_at.is_(None)
     conn.execute(runs.update().where(dead).values(ended_at=runs.c.beat_at))
     own = (conn.scalar(select(func.max(runs.c.id))) or 0) + 1
     who = {"pid": os.getpid(), "host": socket.gethostname(), "version": __version__}
+    inherited = ("pace_factor", "quiet_since_at", "not_before_at")
     row = {"id": own, "command": command, "started_at": at, "beat_at": at, **who}
-    conn.execute(runs.insert().values(row))
+    kept = {name: getattr(before, name) for name in inherited}
+    conn.execute(runs.insert().values(**row, **kept))
     return own
 
 
 def legacy(conn: Connection, *, at: datetime) -> Legacy:
     """Tell what the runs before this one leave behind.
 
-    The pace has recovered meanwhile as it would have in one long run, so that short runs
-    (cron) get back to the full one, too.
+    One that did not end in good order may have asked until this very moment.
     """
-    today = select(func.sum(runs.c.requests_that_day)).where(runs.c.requests_on == at.date())
-    last = conn.execute(select(runs).order_by(runs.c.id.desc()).limit(1)).first()
-    asked = int(conn.scalar(today) or 0)
+    asked = asked_on(conn, at.date())
+    last = newest(conn)
     if last is None:
-        return Legacy(asked, 1.0, None)
-    quiet = (at - last.beat_at).total_seconds()
-    return Legacy(asked, quickened(last.pace_factor, quiet), last.not_before_at)
+        return Legacy(asked)
+    return Legacy(
+        asked,
+        last["pace_factor"],
+        last["quiet_since_at"] or last["beat_at"],
+        last["not_before_at"],
+        last["ended_at"] or at,
+    )
 
 
-def beat(
-    conn: Connection,
-    run: int,
-    *,
-    at: datetime,
-    requests: int,
-    requests_that_day: int,
-    pace_factor: float,
-    not_before_at: datetime | None,
-) -> None:
+def asked_on(conn: Connection, day: date) -> int:
+    """Count the requests of all runs in a UTC day, those reserved included."""
+    counted = select(func.sum(runs.c.requests_that_day)).where(runs.c.requests_on == day)
+    return int(conn.scalar(counted) or 0)
+
+
+def beat(conn: Connection, run: int, pulse: Pulse, *, at: datetime) -> None:
     """Tell that the run lives, what it has asked so far, and how fast it may go on."""
-    told = {
-        "own": run,
-        "beat_at": at,
-        "requests": requests,
-        "requests_on": at.date(),
-        "requests_that_day": requests_that_day,
-        "pace_factor": pace_factor,
-        "not_before_at": not_before_at,
-    }
-    conn.execute(_BEAT, told)
+    conn.execute(_BEAT, {"own": run, "beat_at": at, **vars(pulse)})
 
 
 _BEAT = (
     runs.update()
     .where(runs.c.id == bindparam("own"))
-    .values(
-        beat_at=bindparam("beat_at"),
-        requests=bindparam("requests"),
-        requests_on=bindparam("requests_on"),
-        requests_that_day=bindparam("requests_that_day"),
-        pace_factor=bindparam("pace_factor"),
-        not_before_at=bindparam("not_before_at"),
-    )
+    .values({name: bindparam(name) for name in ("beat_at", *(own.name for own in fields(Pulse)))})
 )
 
 

@@ -389,6 +389,7 @@ fetches = Table(
     Column("rows_closed", BigInteger, nullable=False),
     Column("error", Text),
     Column("payload", Text),  # the newest invalid answer of a poll, for the bug report
+    Column("interval_seconds", BigInteger),  # promised before the first look of the row
     CheckConstraint(f"outcome IN {OUTCOMES}", name="outcome"),
 )
 Index(None, fetches.c.poll_id, fetches.c.last_at)

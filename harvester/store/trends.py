@@ -3,7 +3,7 @@
 `answer` finds the subjects (`subjects.py`), reads the intervals that overlap the range, one
 statement per table and 400 keys, and samples each key at the end of every period
 (`series.py`). A new trend whose values are the columns of one table is one line in `TRENDS`;
-any other is one function that tells, for each label, what held at every instant.
+any other is one function that tells, for each label, what there is to say of every period.
 """
 
 from collections import defaultdict
@@ -12,31 +12,37 @@ from dataclasses import dataclass
 from datetime import datetime
 from difflib import get_close_matches
 from itertools import product
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from sqlalchemy import ColumnElement, Connection, Select, Table, or_, select
 
 from harvester.errors import ConfigError
-from harvester.store import many, schema, subjects
-from harvester.store.series import Period, Stretch, periods, sample
+from harvester.store import listed, many, rates, schema, subjects
+from harvester.store.series import Period, Span, Stretch, periods, sample
 from harvester.store.subjects import Label, Labels
 
 Key: TypeAlias = tuple[Any, ...]
 Values: TypeAlias = dict[str, Any]
 Subjects: TypeAlias = Mapping[str, Labels]  # by option: "game", "achievement", "user", "developer"
-Instants: TypeAlias = Sequence[datetime]
-Sampled: TypeAlias = Mapping[Key, Sequence[Values | None]]  # what held at each instant
+Spans: TypeAlias = Sequence[Span]
+Sampled: TypeAlias = Mapping[Key, Sequence[Values | None]]  # what held at the end of each period
 Bucket: TypeAlias = tuple[int, Sequence[Values | None]]  # how many unlocked, who held so many
-# A label, and at each instant the rows that held then (none: nothing was known).
+# A label, and the rows of each period (none: nothing was known).
 Curve: TypeAlias = tuple[Label, Sequence[Sequence[Values]]]
-Curves: TypeAlias = Callable[[Connection, Subjects, Instants], Iterable[Curve]]
+Curves: TypeAlias = Callable[[Connection, Subjects, Spans], Iterable[Curve]]
+Missing: TypeAlias = Callable[[Connection, Subjects, Spans], str | None]
+
+
+def _nothing(_conn: Connection, _asked: Subjects, _spans: Spans) -> None:
+    """Have nothing to add to rows that speak for themselves."""
 
 
 @dataclass(frozen=True)
 class Trend:
     """A question about change: `keys` are the options it takes, one of `needs` must be given.
 
-    Rows have `time`, labels for the keys, and the columns in `values`.
+    Rows have `time`, labels for the keys, and the columns in `values`; `missing` tells in one
+    line what the rows cannot tell yet, and how far it is.
     """
 
     name: str
@@ -45,6 +51,14 @@ class Trend:
     needs: tuple[str, ...]
     values: tuple[str, ...]
     curves: Curves
+    missing: Missing = _nothing
+
+
+class Answer(NamedTuple):
+    """The rows, in the order of time, then of the keys, and what they cannot tell yet."""
+
+    rows: list[dict[str, Any]]
+    missing: str | None
 
 
 def answer(  # noqa: PLR0913 - the options of the command, one each
@@ -58,10 +72,10 @@ def answer(  # noqa: PLR0913 - the options of the command, one each
     since: datetime,
     until: datetime,
     every: Period,
-) -> list[dict[str, Any]]:
+) -> Answer:
     """Tell how it stood at the end of every period in (since, until], the last one at `until`.
 
-    Rows are in the order of time, then of the keys; a value is None where nothing was known.
+    A value is None where nothing was known; a trend may tell what happened in the period.
     `until` must not lie in the future: what holds now would be told for then.
     Cost: reads the index entries of the keys asked, fetches the rows that overlap the range.
 
@@ -70,14 +84,15 @@ def answer(  # noqa: PLR0913 - the options of the command, one each
     trend = _trend(name)
     given = {"game": games, "achievement": achievements, "user": users, "developer": developers}
     _check(trend, [key for key, those in given.items() if those])
-    instants = _instants(since, until, every)
+    spans = _spans(since, until, every)
     asked = {
         "game": subjects.games(conn, games),
         "achievement": _achievements(conn, trend, achievements, games),
         "user": subjects.people(conn, users, called="user"),
         "developer": subjects.people(conn, developers, called="developer"),
     }
-    return list(_rows(trend, list(trend.curves(conn, asked, instants)), instants))
+    rows = list(_rows(trend, list(trend.curves(conn, asked, spans)), spans))
+    return Answer(rows, trend.missing(conn, asked, spans))
 
 
 def _trend(name: str) -> Trend:
@@ -100,9 +115,9 @@ def _options(keys: Iterable[str]) -> str:
     return " or ".join(f"--{key}" for key in keys)
 
 
-def _instants(since: datetime, until: datetime, every: Period) -> list[datetime]:
+def _spans(since: datetime, until: datetime, every: Period) -> Spans:
     try:
-        return [span.until for span in periods(since, until, every)]
+        return periods(since, until, every)
     except ValueError as error:
         raise ConfigError(str(error)) from None
 
@@ -116,23 +131,23 @@ def _achievements(
     return subjects.achievements(conn, own, of_games=games)
 
 
-def _rows(trend: Trend, curves: Sequence[Curve], instants: Instants) -> Iterator[dict[str, Any]]:
+def _rows(trend: Trend, curves: Sequence[Curve], spans: Spans) -> Iterator[dict[str, Any]]:
     nothing: Values = dict.fromkeys(trend.values)
-    for index, at in enumerate(instants):
+    for index, span in enumerate(spans):
         for label, held in curves:
             for values in held[index] or [nothing]:
-                yield {"time": at, **label, **values}
+                yield {"time": span.until, **label, **values}
 
 
 def _sampled(
     conn: Connection,
     table: Table,
     ids: Iterable[int],
-    instants: Instants,
+    spans: Spans,
     *narrowed: ColumnElement[bool],
 ) -> Sampled:
     """Sample the keys of a history table whose first column is one of `ids`."""
-    history = schema.HISTORIES[table.name]
+    history, instants = schema.HISTORIES[table.name], [span.until for span in spans]
     held: dict[Key, list[Stretch[Values]]] = defaultdict(list)
     first = many.among(table.c[history.key[0]], list(ids))
     for row in conn.execute(_overlapping(history, instants).where(first, *narrowed)):
@@ -143,7 +158,7 @@ def _sampled(
     return defaultdict(lambda: unknown, sampled)
 
 
-def _overlapping(history: schema.History, instants: Instants) -> Select[Any]:
+def _overlapping(history: schema.History, instants: Sequence[datetime]) -> Select[Any]:
     """Select key, bounds and values of what held at some time between first and last instant."""
     columns = history.table.c
     key = [columns[name] for name in history.key]
@@ -163,32 +178,32 @@ def _singly(samples: Iterable[Values | None]) -> list[list[Values]]:
 def _columns(table: Table, key: str) -> Curves:
     """Make the curves of a trend that shows the columns of a table keyed by one subject."""
 
-    def curves(conn: Connection, asked: Subjects, instants: Instants) -> Iterator[Curve]:
-        held = _sampled(conn, table, asked[key], instants)
+    def curves(conn: Connection, asked: Subjects, spans: Spans) -> Iterator[Curve]:
+        held = _sampled(conn, table, asked[key], spans)
         for own, label in asked[key].items():
             yield label, _singly(held[own,])
 
     return curves
 
 
-def _game_tickets(conn: Connection, asked: Subjects, instants: Instants) -> Iterator[Curve]:
+def _game_tickets(conn: Connection, asked: Subjects, spans: Spans) -> Iterator[Curve]:
     """Show unofficial achievements too, where the tickets of any were counted."""
-    held = _sampled(conn, schema.game_ticket_counts, asked["game"], instants)
+    held = _sampled(conn, schema.game_ticket_counts, asked["game"], spans)
     for game, label in asked["game"].items():
         for is_promoted in (True, False) if (game, False) in held else (True,):
             yield {**label, "is_promoted": is_promoted}, _singly(held[game, is_promoted])
 
 
-def _distribution(conn: Connection, asked: Subjects, instants: Instants) -> Iterator[Curve]:
+def _distribution(conn: Connection, asked: Subjects, spans: Spans) -> Iterator[Curve]:
     """Show hardcore, casual, and both again for unofficial achievements where any are known."""
-    held = _sampled(conn, schema.distribution, asked["game"], instants)
+    held = _sampled(conn, schema.distribution, asked["game"], spans)
     kinds = _by_kind(held)
     for game, label in asked["game"].items():
         for is_promoted, is_hardcore in product((True, False), repeat=2):
             buckets = kinds.get((game, is_promoted, is_hardcore), [])
             if buckets or is_promoted:
                 kind = {"is_promoted": is_promoted, "is_hardcore": is_hardcore}
-                yield {**label, **kind}, _buckets(buckets, instants)
+                yield {**label, **kind}, _buckets(buckets, spans)
 
 
 def _by_kind(held: Sampled) -> Mapping[Key, list[Bucket]]:
@@ -199,25 +214,25 @@ def _by_kind(held: Sampled) -> Mapping[Key, list[Bucket]]:
     return kinds
 
 
-def _buckets(buckets: Sequence[Bucket], instants: Instants) -> list[list[Values]]:
-    """Tell the buckets that one distribution had at each instant, in order."""
+def _buckets(buckets: Sequence[Bucket], spans: Spans) -> list[list[Values]]:
+    """Tell the buckets that one distribution had at the end of each period, in order."""
     return [
         [
             {"unlocked": unlocked, **held}
             for unlocked, samples in buckets
             if (held := samples[index])
         ]
-        for index in range(len(instants))
+        for index in range(len(spans))
     ]
 
 
-def _mastery(conn: Connection, asked: Subjects, instants: Instants) -> Iterator[Curve]:
+def _mastery(conn: Connection, asked: Subjects, spans: Spans) -> Iterator[Curve]:
     """Take the last bucket: every bucket is sent, empty ones too, up to the size of the set."""
     columns = schema.distribution.c
     official = columns.is_promoted.is_(True), columns.is_hardcore.is_(True)
-    kinds = _by_kind(_sampled(conn, schema.distribution, asked["game"], instants, *official))
+    kinds = _by_kind(_sampled(conn, schema.distribution, asked["game"], spans, *official))
     for game, label in asked["game"].items():
-        held = _buckets(kinds.get((game, True, True), []), instants)
+        held = _buckets(kinds.get((game, True, True), []), spans)
         yield label, [[_mastered(buckets[-1])] if buckets else [] for buckets in held]
 
 
@@ -225,12 +240,12 @@ def _mastered(last: Values) -> Values:
     return {"achievements": last["unlocked"], "mastered": last["players"]}
 
 
-def _rarity(conn: Connection, asked: Subjects, instants: Instants) -> Iterator[Curve]:
+def _rarity(conn: Connection, asked: Subjects, spans: Spans) -> Iterator[Curve]:
     """Divide counters by the players of the game that an achievement belonged to then."""
     own = asked["achievement"]
-    counters = _sampled(conn, schema.achievement_counters, own, instants)
-    ratios = _sampled(conn, schema.achievement_ratios, own, instants)
-    players = _players_then(conn, own, instants)
+    counters = _sampled(conn, schema.achievement_counters, own, spans)
+    ratios = _sampled(conn, schema.achievement_ratios, own, spans)
+    players = _players_then(conn, own, spans)
     for achievement, label in own.items():
         key = (achievement,)
         then = zip(counters[key], ratios[key], players[achievement], strict=True)
@@ -238,12 +253,12 @@ def _rarity(conn: Connection, asked: Subjects, instants: Instants) -> Iterator[C
 
 
 def _players_then(
-    conn: Connection, achievements: Labels, instants: Instants
+    conn: Connection, achievements: Labels, spans: Spans
 ) -> Mapping[int, Sequence[int | None]]:
-    versions = _sampled(conn, schema.achievement_versions, achievements, instants)
+    versions = _sampled(conn, schema.achievement_versions, achievements, spans)
     games = {own: _column("game_id", versions[own,]) for own in achievements}
     ids = {game for then in games.values() for game in then if game is not None}
-    counters = _sampled(conn, schema.game_counters, ids, instants)
+    counters = _sampled(conn, schema.game_counters, ids, spans)
     players = {game: _column("players", counters[game,]) for game in ids}
     return {
         own: [game and players[game][index] for index, game in enumerate(then)]
@@ -272,11 +287,11 @@ def _share(part: int | None, whole: int | None) -> float | None:
     return part / whole if part is not None and whole else None
 
 
-def _progress(conn: Connection, asked: Subjects, instants: Instants) -> Iterator[Curve]:
+def _progress(conn: Connection, asked: Subjects, spans: Spans) -> Iterator[Curve]:
     """Show these games, or without any all those the player is known to have played."""
     table, games = schema.progress, asked["game"]
     narrowed = [table.c.game_id.in_(games)] if games else []
-    held = _sampled(conn, table, asked["user"], instants, *narrowed)
+    held = _sampled(conn, table, asked["user"], spans, *narrowed)
     games = games or subjects.games(conn, sorted({game for _, game in held}))
     for user, name in asked["user"].items():
         for game, title in games.items():
@@ -334,6 +349,15 @@ _ALL = (
         _ANY_ACHIEVEMENT,
         schema.HISTORIES["achievement_counters"].values,
         _columns(schema.achievement_counters, "achievement"),
+    ),
+    Trend(
+        "unlock-rate",
+        "how many unlocks fall into each period, by their own dates",
+        _ANY_ACHIEVEMENT,
+        _ANY_ACHIEVEMENT,
+        rates.VALUES,
+        rates.curves,
+        listed.missing,
     ),
     Trend(
         "rarity",

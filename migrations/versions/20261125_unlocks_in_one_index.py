@@ -6,14 +6,14 @@ anew, which takes about a minute and its own size on disk for ten million rows i
 PostgreSQL writes the index anew.
 
 Revision ID: 0101
-Revises: 0003
+Revises: 0105
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "0101"
-down_revision = "0003"
+down_revision = "0105"
 branch_labels = None
 depends_on = None
 

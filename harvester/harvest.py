@@ -204,6 +204,8 @@ def ask(harvest: Harvest, poll: Poll, selection: Selection) -> Told | None:
 
 def _believed(harvest: Harvest, poll: Poll) -> str | None:
     """Tell the answers that need no reading; none where one may prove or clear an absence."""
+    if poll.digests is None or poll.user_id is None:
+        return poll.digests
     with harvest.engine.connect() as conn:
         return None if absence.is_suspected(conn, poll.user_id) else poll.digests
 
@@ -335,7 +337,8 @@ def _account_closed(conn: Connection, poll: Poll, attempt: Attempt, get: Asker) 
     """Begin a new account; equal answers are believed until somebody else tells of the game."""
     if attempt.changes and poll.job == "progress":
         polls.forget_answers(conn, poll)
-    digests = get.digests if attempt.error is None else None
+    answers = get.digests if get.sent else poll.digests
+    digests = answers if attempt.error is None else None
     return {**dict.fromkeys(("requests", "rows_opened", "rows_closed"), 0), "digests": digests}
 
 

@@ -53,12 +53,12 @@ def bench(bench_of: BenchOf, sqlite_url: str, game: World) -> Bench:
 
 
 def fetch_until_spent(bench: Bench, requests: int) -> None:
-    """Ask what is due, as far as so many more requests of this day go."""
+    """Ask, by hand, as far as so many more requests of this day go."""
     sent = sum(one.at.date() == bench.world.now.date() for one in bench.world.asked)
     url = bench.settings.database.url
     bench.configure(WATCH, api=f"{STILL}\ndaily_budget = {sent + requests}", database=url)
     with pytest.raises(BudgetSpent):
-        fetch(bench)
+        fetch(bench, is_all=True)
     bench.configure(WATCH, api=STILL, database=url)
 
 

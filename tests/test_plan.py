@@ -239,11 +239,11 @@ def test_a_wait_that_ra_asked_for_is_told() -> None:
 
 
 TOO_MUCH = {
-    "budget": ("daily_budget = 5000", lists()),
+    "budget": ("daily_budget = 3000", lists()),
     "pace": ("requests_per_second = 0.05", lists()),
     "both": ("requests_per_second = 0.05\ndaily_budget = 4000", lists()),
-    "sweeps": ("daily_budget = 9000", lists(*[400_000] * 20)),
-    "first listings": ("daily_budget = 7230", lists(9000, is_listed=False)),
+    "sweeps": ("daily_budget = 6700", lists(*[400_000] * 20)),
+    "first listings": ("daily_budget = 4878", lists(9000, is_listed=False)),
 }
 
 
@@ -270,12 +270,12 @@ def _configured(setting: str, api: str) -> str:
 
 
 def test_advice_says_what_it_saves_and_the_cheapest_loss_comes_first() -> None:
-    told = drawn(f"[api]\ndaily_budget = 5000\n{MANY_GAMES}")
+    told = drawn(f"[api]\ndaily_budget = 3000\n{MANY_GAMES}")
     rows = planned.rows(told, "settings")
     assert [(row["setting"], row["saves_requests_per_day"]) for row in rows] == [
-        ("daily_budget = 7400 under [api]", None),
-        ('every = "2h" under [jobs.progress]', 2400),
-        ('every = "1d" under [jobs.game-tickets]', 2300),
+        ("daily_budget = 5000 under [api]", None),
+        ('every = "6h" under [jobs.game-tickets]', 2000),
+        ('every = "6h" under [jobs.progress]', 2040),
     ]
 
 
@@ -286,7 +286,7 @@ def test_where_no_setting_is_enough_less_must_be_watched() -> None:
 
 
 def test_sweeps_that_do_not_fit_are_made_rarer() -> None:
-    told = drawn(f"[api]\ndaily_budget = 9000\n{MANY_GAMES}", lists(*[400_000] * 20))
+    told = drawn(f"[api]\ndaily_budget = 6700\n{MANY_GAMES}", lists(*[400_000] * 20))
     settings = [row["setting"] for row in planned.rows(told, "settings")]
     assert 'sweep = "14d" under [jobs.unlocks]' in {one.replace("2w", "14d") for one in settings}
     assert settings[-1] == 'mode = "recent" under [jobs.unlocks]'

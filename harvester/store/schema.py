@@ -139,11 +139,12 @@ def versioned(
         name,
         metadata,
         *key,
+        *(_ended() if is_large else ()),
         *values,
         Column("valid_from", Instant, nullable=False),
         Column("valid_to", Instant),
         Column("fetch_id", BigInteger),
-        *(_ended(names) if is_large else [PrimaryKeyConstraint(*names, "valid_from")]),
+        PrimaryKeyConstraint(*names, "ended" if is_large else "valid_from"),
         CheckConstraint("valid_to > valid_from", name="interval"),
         sqlite_with_rowid=False,
     )
@@ -159,15 +160,15 @@ def _unique_now(table: Table, key: Sequence[str]) -> None:
     Index(name, *columns, unique=True, sqlite_where=now, postgresql_where=now)
 
 
-def _ended(key: Sequence[str]) -> list[SchemaItem]:
-    """Make a primary key of which there can be one current row, because its end is 0.
+def _ended() -> list[SchemaItem]:
+    """Make a column that is 0 for the current row, so that a primary key allows one of them.
 
     `valid_to` is null then, and a null is equal to nothing; else `ended` is the same instant,
-    in seconds since 1970.
+    in seconds since 1970. The column stands beside the key: where a key is scattered, SQLite's
+    `integrity_check` takes other columns for null (seen in 3.40).
     """
     return [
         Column("ended", BigInteger, nullable=False, server_default=text("0")),
-        PrimaryKeyConstraint(*key, "ended"),
         CheckConstraint("(ended = 0) = (valid_to IS NULL)", name="ended"),
     ]
 

@@ -2,14 +2,14 @@
 
 Rows from before know none; what they were promised is taken from their poll.
 
-Revision ID: 0105
+Revision ID: 0004
 Revises: 0003
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0105"
+revision = "0004"
 down_revision = "0003"
 branch_labels = None
 depends_on = None

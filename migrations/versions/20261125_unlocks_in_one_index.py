@@ -5,15 +5,15 @@ ended instead of when it began, and 0 for one that holds. The table of unlocks i
 anew, which takes about a minute and its own size on disk for ten million rows in SQLite;
 PostgreSQL writes the index anew.
 
-Revision ID: 0101
-Revises: 0105
+Revision ID: 0005
+Revises: 0004
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0101"
-down_revision = "0105"
+revision = "0005"
+down_revision = "0004"
 branch_labels = None
 depends_on = None
 
@@ -42,12 +42,12 @@ COLUMNS = "achievement_id, user_id, unlocked_at, hardcore_at, valid_from, valid_
 TABLE = """
 CREATE TABLE unlocks (
     achievement_id INTEGER NOT NULL,
-    user_id INTEGER NOT NULL,
+    user_id INTEGER NOT NULL, {ended}
     unlocked_at VARCHAR(19),
     hardcore_at VARCHAR(19),
     valid_from VARCHAR(19) NOT NULL,
     valid_to VARCHAR(19),
-    fetch_id BIGINT,{ended}
+    fetch_id BIGINT,{check}
     CONSTRAINT pk_unlocks PRIMARY KEY (achievement_id, user_id, {last}),
     CONSTRAINT ck_unlocks_interval CHECK (valid_to > valid_from),
     CONSTRAINT fk_unlocks_achievement_id FOREIGN KEY(achievement_id) REFERENCES achievements (id),
@@ -55,15 +55,15 @@ CREATE TABLE unlocks (
 ) WITHOUT ROWID
 """
 PAST = "UPDATE unlocks SET ended = extract(epoch FROM valid_to) WHERE valid_to IS NOT NULL"
-ENDED = """
-    ended BIGINT DEFAULT 0 NOT NULL,
+ENDED = "ended BIGINT DEFAULT 0 NOT NULL,"
+CHECK = """
     CONSTRAINT ck_unlocks_ended CHECK ((ended = 0) = (valid_to IS NULL)),"""
 
 
 def upgrade() -> None:
     if op.get_bind().dialect.name == "sqlite":
         seconds = "coalesce(CAST(strftime('%s', valid_to) AS INTEGER), 0)"
-        _rewrite(TABLE.format(ended=ENDED, last="ended"), f"{COLUMNS}, ended", seconds)
+        _rewrite(TABLE.format(ended=ENDED, check=CHECK, last="ended"), f"{COLUMNS}, ended", seconds)
         return
     ended = sa.Column("ended", sa.BigInteger(), server_default=sa.text("0"), nullable=False)
     op.add_column("unlocks", ended)
@@ -78,7 +78,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     if op.get_bind().dialect.name == "sqlite":
-        _rewrite(TABLE.format(ended="", last="valid_from"), COLUMNS)
+        _rewrite(TABLE.format(ended="", check="", last="valid_from"), COLUMNS)
     else:
         op.drop_constraint("pk_unlocks", "unlocks")
         op.create_primary_key("pk_unlocks", "unlocks", ["achievement_id", "user_id", "valid_from"])

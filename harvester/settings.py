@@ -8,6 +8,7 @@ the sentence "must be …" that a user reads when a value has the wrong form.
 from collections import Counter
 from collections.abc import Mapping
 from datetime import timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
@@ -131,7 +132,7 @@ class WatchSettings(BaseModel):
     users: Users = ()
     developers: Users = ()
 
-    @property
+    @cached_property
     def games(self) -> tuple[WatchedGame, ...]:
         """The watched games of both forms, in the order of the file."""
         return (*(WatchedGame(id=number) for number in self.short), *self.long)

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from shapes import in_order
 from sqlalchemy import Table, func, select
 from worlds import NOW, Bench
 
@@ -64,7 +65,7 @@ def outcomes(told: Sequence[Told]) -> dict[str, str]:
 def rows(bench: Bench, table: Table, **where: object) -> Rows:
     """Read a table, in the order of its primary key."""
     same = [table.c[name] == value for name, value in where.items()]
-    query = select(table).where(*same).order_by(*table.primary_key.columns)
+    query = select(table).where(*same).order_by(*in_order(table))
     engine = db.connect(bench.settings.database.url)
     with engine.begin() as conn:
         found = [dict(row) for row in conn.execute(query).mappings()]

@@ -1,12 +1,19 @@
 """The shape of a database as the database itself tells it, to compare two of them."""
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
-from sqlalchemy import Connection, Engine, Inspector, inspect
+from sqlalchemy import Column, Connection, Engine, Inspector, Table, inspect
 from sqlalchemy.engine.interfaces import ReflectedColumn
 
 Shape = dict[str, object]
 OURS = "alembic_version"  # Alembic's own table: in no metadata
+
+
+def in_order(table: Table) -> list[Column[Any]]:
+    """Sort the rows of a table by key, and those of one key as they followed each other."""
+    key = [column for column in table.primary_key.columns if column.name != "ended"]
+    return [*key, table.c.valid_from] if "valid_from" in table.c else key
 
 
 def shape_of(engine: Engine) -> Shape:

@@ -4,8 +4,9 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from shapes import in_order
 from sqlalchemy import Connection, Engine, Table, func, select
-from sqlalchemy.exc import StatementError
+from sqlalchemy.exc import IntegrityError, StatementError
 
 from harvester.store import absence, history, schema
 from harvester.store.rows import Batch, Changes, Gone, Listing
@@ -31,7 +32,7 @@ def buckets(players: dict[int, int]) -> Batch:
 
 
 def rows(conn: Connection, table: Table) -> list[dict[str, Any]]:
-    query = select(table).order_by(*table.primary_key.columns)
+    query = select(table).order_by(*in_order(table))
     return [dict(row) for row in conn.execute(query).mappings()]
 
 
@@ -184,6 +185,24 @@ def test_an_unlock_earned_again_loses_the_first_date_of_the_one_taken_back(
     history.record(conn, unlock(5, 30), at=later(60), fetch_id=2)
     newest = rows(conn, schema.unlocks)[-1]
     assert (newest["unlocked_at"], newest["hardcore_at"]) == (None, later(30))
+
+
+@pytest.mark.parametrize("table", [schema.unlocks, schema.game_counters], ids=str)
+def test_the_database_itself_refuses_a_second_current_row(conn: Connection, table: Table) -> None:
+    meet(conn, 5)
+    history.record(conn, unlock(5, -10), at=T0, fetch_id=1)
+    history.record(conn, counters(10), at=T0, fetch_id=1)
+    (held,) = rows(conn, table)
+    with pytest.raises(IntegrityError), conn.begin_nested():
+        conn.execute(table.insert().values({**held, "valid_from": later(60)}))
+
+
+def test_an_unlock_can_neither_end_nor_hold_in_part(conn: Connection) -> None:
+    meet(conn, 5)
+    history.record(conn, unlock(5, -10), at=T0, fetch_id=1)
+    for half in ({"ended": 7}, {"valid_to": later(60)}):
+        with pytest.raises(IntegrityError), conn.begin_nested():
+            conn.execute(schema.unlocks.update().values(half))
 
 
 HOUR = timedelta(hours=1)

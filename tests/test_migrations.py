@@ -4,7 +4,9 @@ import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing, nullcontext
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -28,8 +30,9 @@ from worlds import NOW
 from harvester import app
 from harvester.config import load
 from harvester.errors import DatabaseUnfit
-from harvester.store import db, migrate, schema
+from harvester.store import db, history, migrate, schema
 from harvester.store.db import path_of
+from harvester.store.rows import Batch
 
 NewEngine = Callable[[], Engine]
 
@@ -38,7 +41,8 @@ NEXT_REVISION = """
 from alembic import op
 import sqlalchemy as sa
 
-revision, down_revision = {own!r}, {before!r}
+revision = {own!r}
+down_revision = {before!r}
 branch_labels = depends_on = None
 
 
@@ -133,7 +137,8 @@ def drop_where(tables: dict[str, Table]) -> None:
 
 def change_check(tables: dict[str, Table]) -> None:
     constraints = tables["unlocks"].constraints
-    (check,) = (own for own in constraints if isinstance(own, CheckConstraint))
+    checks = (own for own in constraints if isinstance(own, CheckConstraint))
+    (check,) = (own for own in checks if str(own.name).endswith("interval"))
     check.sqltext = text("valid_to >= valid_from")
 
 
@@ -324,6 +329,38 @@ def test_a_migration_that_would_orphan_rows_is_refused(
         migrate.upgrade(sqlite_engine, now=NOW)
 
     assert told(sqlite_engine) == "older"
+
+
+UNLOCKS = """
+    SELECT achievement_id, user_id, unlocked_at, hardcore_at, valid_from, valid_to, fetch_id
+    FROM unlocks ORDER BY achievement_id, user_id, valid_from
+"""
+
+
+def test_unlocks_survive_the_change_of_their_key_in_both_directions(
+    new_engine: NewEngine,
+) -> None:
+    engine = new_engine()
+    migrate.run(engine, "0101")
+    with engine.begin() as conn:
+        conn.execute(schema.users.insert().values(id=5, first_seen_at=NOW))
+        for at, row in ((0, {"unlocked_at": NOW}), (60, {"hardcore_at": NOW})):
+            batch = Batch(schema.unlocks, {"achievement_id": 9}, [{"user_id": 5, **row}])
+            history.record(conn, batch, at=NOW + timedelta(seconds=at), fetch_id=1)
+
+    def held() -> list[Any]:
+        with engine.connect() as conn:
+            return [tuple(row) for row in conn.execute(text(UNLOCKS))]
+
+    before = held()
+    migrate.run(engine, "-1")
+    assert held() == before
+    migrate.run(engine, "0101")
+
+    assert held() == before
+    with engine.connect() as conn:
+        ends = conn.execute(text("SELECT ended FROM unlocks ORDER BY valid_from")).scalars().all()
+    assert ends == [int(NOW.timestamp()) + 60, 0]
 
 
 # --- databases that are not ours to touch --------------------------------------------------------

@@ -440,6 +440,48 @@ def test_whatever_comes_is_a_payload_or_a_known_error(junk: object, data: st.Dat
             assert "\n" not in str(trouble)  # noqa: PT017 - either way is right
 
 
+# --- the fast lane -----------------------------------------------------------------------
+
+PRESENT = unlock(ULID=ULID, DateAwarded="2024-01-01T00:00:00.000000Z", RAPoints=1)
+ODDITIES: st.SearchStrategy[object] = st.sampled_from(
+    [
+        *(None, True, False, 0, 1, 2, "0", "1", 1.0, -1, 2**53, 2**53 + 1, "", " ", [], {}),
+        *("Rob\n", "R\u00e9", "\ud83d", "x" * 101, ULID.lower(), ULID + "\n", "0" * 26),
+        *("2024-02-30T00:00:00.000000Z", "2024-01-01T00:00:60.000000Z", "2024-01-01 00:00:00"),
+        *("2024-01-01T00:00:00.500000Z", "2024-01-01T00:00:00+02:00", "1999-01-01T00:00:00Z"),
+    ]
+)
+
+
+def test_a_page_of_todays_form_is_read_in_the_fast_lane() -> None:
+    told_by = page(PRESENT, {**PRESENT, "ULID": None}, UnlocksHardcoreCount=1)
+    found = PAGE.read_fast(json.dumps(told_by).encode())
+    assert found is not None
+    assert found == PAGE.read(told_by)
+    assert found.rows[0].at.tzinfo is UTC
+
+
+@given(st.data())
+def test_what_the_fast_lane_reads_the_tolerant_reader_reads_the_same(data: st.DataObject) -> None:
+    whole = page({**PRESENT}, UnlocksHardcoreCount=1)
+    where = data.draw(st.sampled_from([whole, whole["Unlocks"][0], whole["Achievement"]]))
+    key = data.draw(st.sampled_from(sorted(where)))
+    where[key] = data.draw(ODDITIES | json_values)
+    body = json.dumps(whole).encode()
+    try:
+        found = PAGE.read_fast(body)
+    except Invalid as trouble:
+        with pytest.raises(Invalid, match=re.escape(str(trouble))):
+            PAGE.read(json.loads(body))
+    else:
+        assert found is None or found == PAGE.read(json.loads(body))
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"{", b"\xff", b'{"Unlocks": NaN}'])
+def test_the_fast_lane_leaves_what_is_no_page_to_the_tolerant_reader(body: bytes) -> None:
+    assert PAGE.read_fast(body) is None
+
+
 # --- recorded answers of a folder: pytest --payloads DIR ---------------------------------
 
 ERRORS: list[tuple[str, Request[Any], int, type[ApiError] | None]] = [

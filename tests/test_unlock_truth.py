@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -27,8 +27,7 @@ from harvester.store.polls import Selection
 
 LISTS = "API_GetAchievementUnlocks"
 SELECTION = Selection(jobs=["progress", "unlocks"])
-JOBS = '[jobs.progress]\nevery = "1h"\n[jobs.unlocks]\nsweep = "7d"'
-SWEEP = timedelta(days=7)
+JOBS = '[jobs.progress]\nevery = "1h"\n[jobs.unlocks]\nsweep = "{}d"'
 NOTHING = ("nothing",)
 MEANWHILE = st.tuples(
     st.just("meanwhile"), st.integers(0, 12), st.lists(DEED, min_size=1, max_size=4)
@@ -60,6 +59,7 @@ class Crawl:
     bench: Bench
     story: Chronicle
     is_watched: bool
+    sweep_days: int
     stack: ExitStack = field(default_factory=ExitStack)
     made: Harvest | None = None
     begun: int = 0
@@ -74,7 +74,7 @@ class Crawl:
         users = 'users = ["P00003"]' if self.is_watched else ""
         watch, api = f"[watch]\ngames = [1]\n{users}", f"{STILL}\ndaily_budget = {budget}"
         url = f"sqlite:///{self.bench.path.parent}/harvester.db"
-        self.bench.configure(watch, jobs=JOBS, api=api, database=url)
+        self.bench.configure(watch, jobs=JOBS.format(self.sweep_days), api=api, database=url)
         self.made = self.stack.enter_context(self.bench.harvest())
 
     def meet(self) -> None:
@@ -213,25 +213,27 @@ def sweep_twice(crawl: Crawl) -> None:
 
 
 @contextmanager
-def crawled(template: Path, *, is_watched: bool, tie_switch: int) -> Iterator[Crawl]:
+def crawled(
+    template: Path, *, is_watched: bool, tie_switch: int, sweep_days: int
+) -> Iterator[Crawl]:
     """Serve a world and harvest it, in pages of a few rows."""
     world = World(now=NOW, tie_switch=tie_switch)
     world.add_console(1, "Genesis/Mega Drive")
     with TemporaryDirectory() as there, serve(world) as base_url, small_pages():
         shutil.copy(template, f"{there}/harvester.db")
-        crawl = Crawl(
-            Bench(world, Path(there) / "config.toml", base_url), Chronicle(world), is_watched
-        )
+        bench = Bench(world, Path(there) / "config.toml", base_url)
+        crawl = Crawl(bench, Chronicle(world), is_watched, sweep_days)
         with crawl.stack:
             yield crawl
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow])
 @given(
     sizes=SIZES,
     tied=st.integers(1, 6),
     tie_switch=st.sampled_from([0, 5, 13, 20, 10_000]),
     is_watched=st.booleans(),
+    sweep_days=st.sampled_from([1, 7]),
     steps=st.lists(STEP, min_size=2, max_size=8),
 )
 def test_what_is_known_of_unlocks_is_true_and_after_two_sweeps_complete(
@@ -240,9 +242,12 @@ def test_what_is_known_of_unlocks_is_true_and_after_two_sweeps_complete(
     tied: int,
     tie_switch: int,
     is_watched: bool,  # noqa: FBT001 - drawn
+    sweep_days: int,
     steps: list[Any],
 ) -> None:
-    with crawled(migrated_file, is_watched=is_watched, tie_switch=tie_switch) as crawl:
+    with crawled(
+        migrated_file, is_watched=is_watched, tie_switch=tie_switch, sweep_days=sweep_days
+    ) as crawl:
         crawl.story.begin(sizes, tied)
         crawl.restart()
         crawl.meet()

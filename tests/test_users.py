@@ -1,9 +1,13 @@
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Table, select
+import pytest
+from shapes import in_order
+from sqlalchemy import Connection, Engine, Table, event, select
 
-from harvester.store import history, merge, schema, users
+from harvester.store import acquaintance, history, merge, schema, users
+from harvester.store.history import BehindHistory
 from harvester.store.rows import Batch, Listing, UserRef
 
 T0 = datetime(2026, 3, 1, tzinfo=UTC)
@@ -20,7 +24,7 @@ def meet(conn: Connection, *refs: UserRef, at: datetime = T0) -> list[int]:
 
 
 def rows(conn: Connection, table: Table) -> list[dict[str, Any]]:
-    query = select(table).order_by(*table.primary_key.columns)
+    query = select(table).order_by(*in_order(table))
     return [dict(row) for row in conn.execute(query).mappings()]
 
 
@@ -134,3 +138,50 @@ def test_a_thousand_new_users_are_met_in_one_go(conn: Connection) -> None:
     assert len(set(meet(conn, *refs))) == 1000
     assert sorted(meet(conn, *refs, at=later(1))) == sorted(meet(conn, *refs, at=later(2)))
     assert len(rows(conn, schema.user_names)) == 1000
+
+
+def test_a_rename_that_was_rolled_back_never_was(engine: Engine) -> None:
+    with engine.begin() as conn:
+        (own,) = meet(conn, UserRef("alice", ALICE))
+    with engine.connect() as conn, suppress(BehindHistory), conn.begin():
+        meet(conn, UserRef("Alicia", ALICE), at=later(60))
+        raise BehindHistory(T0)
+    with engine.begin() as conn:
+        assert meet(conn, UserRef("Alicia", ALICE), at=later(60)) == [own]
+        assert rows(conn, schema.users)[0]["name"] == "Alicia"
+
+
+def test_an_acquaintance_that_was_rolled_back_is_made_again(engine: Engine) -> None:
+    for _ in range(2):
+        with engine.connect() as conn, suppress(BehindHistory), conn.begin():
+            meet(conn, UserRef("alice", ALICE))
+            meet(conn, UserRef(None, ALICE))
+            raise BehindHistory(T0)
+    with engine.begin() as conn:
+        meet(conn, UserRef("bob", BOB))
+        (own,) = meet(conn, UserRef("alice", ALICE))
+        assert {row["id"]: row["ulid"] for row in rows(conn, schema.users)}[own] == ALICE
+
+
+def test_who_was_met_lately_is_known_without_asking_the_database(engine: Engine) -> None:
+    refs = [UserRef("alice", ALICE), UserRef("bob", BOB)]
+    for _ in range(2):
+        with engine.begin() as conn:
+            before = meet(conn, *refs)
+    asked: list[str] = []
+    event.listen(engine, "before_cursor_execute", lambda *told: asked.append(told[2]))
+    with engine.begin() as conn:
+        assert meet(conn, *refs, at=later(60)) == before
+    assert not [statement for statement in asked if "users" in statement]
+
+
+def test_no_more_users_are_remembered_than_there_is_room_for(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(acquaintance, "MOST", 2)
+    refs = [UserRef(f"u{n}", f"{n:026d}") for n in range(5)]
+    with engine.begin() as conn:
+        before = meet(conn, *refs)
+    for ref, own in zip(refs, before, strict=True):
+        with engine.begin() as conn:
+            assert meet(conn, ref, at=later(60)) == [own]

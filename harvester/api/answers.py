@@ -67,7 +67,8 @@ def judge(request: Request[P], answer: Answer) -> P:
 
 def _judged(request: Request[P], answer: Answer) -> P:
     if answer.is_data:
-        return request.read(_decoded(answer.body))
+        payload = request.read_fast(answer.body)
+        return request.read(_decoded(answer.body)) if payload is None else payload
     raise _complaint(request, answer)
 
 

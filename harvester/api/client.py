@@ -16,6 +16,7 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import KW_ONLY, dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 from hashlib import blake2b
 from http import HTTPStatus
 from typing import Any, Final, Protocol, TypeVar, cast
@@ -288,21 +289,25 @@ class Client:
 
     def _exchange(self, request: Request[P], began: float) -> Answer:
         """Send once, with no redirect followed: the key must not travel elsewhere."""
-        prepared = self._session.prepare_request(
-            requests.Request("GET", _url(self.api, request), params=self._params(request))
-        )
-        url = prepared.url or ""
-        adapter = self._session.get_adapter(url)
+        prepared = self._blank.copy()
+        prepared.prepare_url(_url(self.api, request), self._params(request))
+        adapter = self._session.get_adapter(prepared.url or "")
         seconds = self.api.timeout.total_seconds()
-        response = adapter.send(prepared, timeout=seconds, **self._surroundings(url))
+        response = adapter.send(prepared, timeout=seconds, **self._surroundings)
         with closing(response):
             body = _body(response, began + _TIMEOUTS_PER_ANSWER * seconds)
         return self._answer(response, body)
 
-    def _surroundings(self, url: str) -> dict[str, Any]:
-        """Find the proxies and certificates that the environment names."""
+    @cached_property
+    def _blank(self) -> requests.PreparedRequest:
+        """What all requests share: the headers; putting them together takes a while."""
+        return self._session.prepare_request(requests.Request("GET", self.api.base_url))
+
+    @cached_property
+    def _surroundings(self) -> dict[str, Any]:
+        """Find the proxies and certificates that the environment names, which takes a while."""
         found = self._session.merge_environment_settings(
-            url=url, proxies={}, stream=True, verify=None, cert=None
+            url=self.api.base_url, proxies={}, stream=True, verify=None, cert=None
         )
         return cast("dict[str, Any]", found)
 

@@ -6,6 +6,7 @@ not healthy) or output that cannot be written, 2 usage or configuration, 3 some 
 130 stopped, 141 reader gone.
 """
 
+import gc
 import logging
 import os
 import sys
@@ -22,6 +23,7 @@ from harvester.cli.root import harvester
 from harvester.errors import BudgetSpent, HarvesterError, Stopped
 
 STOPPED: Final = 130  # what shells report after Ctrl-C
+ROWS_AT_HAND: Final = 50_000  # objects; rows go by themselves, so circles are looked for rarely
 READER_GONE: Final = 141  # and after a broken pipe
 
 _log = logging.getLogger("harvester")
@@ -32,6 +34,7 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
     if "_HARVESTER_COMPLETE" in os.environ:  # the shell asks how a word could go on
         harvester.main(prog_name="harvester")
     stdout.set_up()
+    gc.set_threshold(ROWS_AT_HAND)
     sys.exit(run(sys.argv[1:] if args is None else args))
 
 

@@ -1,9 +1,8 @@
-"""`harvester fetch`, `run` and `healthcheck`: what asks RetroAchievements, and its pulse."""
+"""`harvester fetch` and `healthcheck`: one round of asking, and whether the daemon does its own."""
 
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from difflib import get_close_matches
@@ -13,7 +12,7 @@ from typing import Final
 import click
 from sqlalchemy import Connection
 
-from harvester import admission, app, backlog, clock, daemon, display, harvest
+from harvester import admission, app, backlog, clock, display, harvest
 from harvester.backlog import Backlog
 from harvester.cli.options import (
     Globals,
@@ -27,11 +26,10 @@ from harvester.cli.options import (
 )
 from harvester.cli.outlook import how_far
 from harvester.cli.reading import reading
-from harvester.cli.session import config_path, note, settings_of, show, stopping
+from harvester.cli.session import note, settings_of, show, stopping
 from harvester.config import JOBS, Settings
 from harvester.errors import BudgetSpent, ConfigError, HarvesterError, Refused, Stopped
 from harvester.harvest import Harvest, Told
-from harvester.stop import Stop
 from harvester.store import outlook, polls, report
 from harvester.store.polls import Selection
 from harvester.tally import COLUMNS, Tally
@@ -196,20 +194,7 @@ def _why_nothing(conn: Connection, selection: Selection) -> str:
     return f"nothing that is watched fits {' or '.join(selection.jobs)} with these options"
 
 
-# --- the daemon and its pulse ----------------------------------------------------------
-
-
-@click.command()
-@common
-@click.pass_obj
-def run(chosen: Globals) -> None:
-    """Keep asking what is due, until SIGTERM or Ctrl-C.
-
-    What is overdue is asked at once. The configuration is read again when its file changes,
-    and on SIGHUP.
-    """
-    with suppress(Stopped, KeyboardInterrupt):
-        daemon.run(lambda: settings_of(chosen), config_path(chosen), stop=Stop())
+# --- the pulse of the daemon -----------------------------------------------------------
 
 
 @click.command()

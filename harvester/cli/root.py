@@ -19,7 +19,7 @@ COMMANDS: Final = {
     "watch": ("watch", "Edit the watchlist in config.toml."),
     "plan": ("plan", "Show what will be asked and what it costs; sends nothing."),
     "fetch": ("harvesting", "Ask what is due, once."),
-    "run": ("harvesting", "Keep asking what is due: the daemon."),
+    "run": ("running", "Keep asking what is due: the daemon."),
     "status": ("answers", "Show how every poll is doing."),
     "trend": ("answers", "Show how something changed over time."),
     "query": ("answers", "Ask the collected history in SQL."),

@@ -4,13 +4,14 @@ One complete listing that lacks an unlock makes it a suspect; a second one, by a
 and late enough, closes its row at the second one's instant. Any sighting clears it.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from datetime import datetime, timedelta
+from functools import cache
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, exists, select
+from sqlalchemy import ColumnElement, Connection, Select, Table, bindparam, exists, select
 
-from harvester.store import history, schema
-from harvester.store.entities import chunks
+from harvester.store import history, many, schema
 from harvester.store.rows import Batch, Changes, Gone, Listing
 
 unlocks, suspects = schema.unlocks, schema.unlock_absences
@@ -40,28 +41,26 @@ def sighted(conn: Connection, batch: Batch) -> None:
     if batch.table is not unlocks:
         return
     (column,) = {"achievement_id", "user_id"} - batch.within.keys()
-    scope = [suspects.c[name] == value for name, value in batch.within.items()]
-    suspected = set(conn.scalars(select(suspects.c[column]).where(*scope)))
-    for chunk in chunks(sorted(suspected & {row[column] for row in batch.rows})):
-        conn.execute(suspects.delete().where(*scope, suspects.c[column].in_(chunk)))
+    suspected = conn.scalars(_suspects(column, tuple(batch.within)), batch.within).all()
+    seen = {row[column] for row in batch.rows}.intersection(suspected) if suspected else set()
+    if seen:
+        scope = [suspects.c[name] == value for name, value in batch.within.items()]
+        conn.execute(suspects.delete().where(*scope, many.among(suspects.c[column], seen)))
+
+
+@cache
+def _suspects(column: str, within: tuple[str, ...]) -> Select[Any]:
+    scope = [suspects.c[name] == bindparam(name) for name in within]
+    return select(suspects.c[column]).where(*scope)
 
 
 def _missing(conn: Connection, listing: Listing) -> set[int]:
     """Find who holds a current row but was not in the listing, of those it could have held."""
     column = unlocks.c[listing.column]
     scope = [unlocks.c[name] == value for name, value in listing.within.items()]
-    held: set[int] = set()
-    for among in _narrowed(column, listing):
-        held.update(
-            conn.scalars(select(column).where(unlocks.c.valid_to.is_(None), *scope, *among))
-        )
-    return held - set(listing.seen)
-
-
-def _narrowed(column: ColumnElement[int], listing: Listing) -> Iterable[list[ColumnElement[bool]]]:
-    if listing.among is None:
-        return [[]]
-    return [[column.in_(chunk)] for chunk in chunks(sorted(listing.among))]
+    among = [] if listing.among is None else [many.among(column, listing.among)]
+    held = conn.scalars(select(column).where(unlocks.c.valid_to.is_(None), *scope, *among))
+    return set(held.all()) - set(listing.seen)
 
 
 def _suspected(conn: Connection, listing: Listing) -> dict[int, datetime]:
@@ -73,14 +72,14 @@ def _suspected(conn: Connection, listing: Listing) -> dict[int, datetime]:
 
 def _clear(conn: Connection, listing: Listing, owns: Collection[int]) -> None:
     scope = [suspects.c[name] == value for name, value in listing.within.items()]
-    for chunk in chunks(sorted(owns)):
-        conn.execute(suspects.delete().where(*scope, suspects.c[listing.column].in_(chunk)))
+    if owns:
+        told = many.among(suspects.c[listing.column], owns)
+        conn.execute(suspects.delete().where(*scope, told))
 
 
 def _suspect(conn: Connection, listing: Listing, owns: Collection[int], at: datetime) -> None:
-    rows = [{**listing.within, listing.column: own, "missed_at": at} for own in sorted(owns)]
-    if rows:
-        conn.execute(suspects.insert(), rows)
+    rows = [{listing.column: own} for own in sorted(owns)]
+    many.insert(conn, suspects, rows, {**listing.within, "missed_at": at})
 
 
 def mark_gone(conn: Connection, gone: Gone, *, at: datetime) -> Changes:
@@ -90,8 +89,8 @@ def mark_gone(conn: Connection, gone: Gone, *, at: datetime) -> Changes:
     told = [~_always_unofficial()] if gone.is_official else []
     there = select(entity.c.id).where(entity.c.gone_at.is_(None), *scope, *told)
     lost = sorted(set(conn.scalars(there)) - set(gone.seen))
-    for chunk in chunks(lost):
-        conn.execute(entity.update().where(entity.c.id.in_(chunk)).values(gone_at=at))
+    if lost:
+        conn.execute(entity.update().where(many.among(entity.c.id, lost)).values(gone_at=at))
     if entity is schema.tickets:
         keys = [{"ticket_id": own} for own in lost]
         return history.close(conn, schema.ticket_states, keys, at=at)

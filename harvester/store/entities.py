@@ -1,53 +1,48 @@
 """Entity rows: stubs for what is only known by its id, current values for the rest."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Column, Connection, Table, bindparam, select
+from sqlalchemy import Connection, Select, Table, Update, select
 
-from harvester.store import schema
+from harvester.store import many, schema
 from harvester.store.rows import Batch, Changes, Row
-
-CHUNK = 400  # bound parameters per statement: below every database's limit
 
 
 def ensure(conn: Connection, table: Table, ids: Collection[int], at: datetime) -> None:
     """Give every id an entity row; what is only known by its id gets a stub."""
     missing = sorted(set(ids) - known(conn, table, ids))
-    stamp = {"first_seen_at": at} if "first_seen_at" in table.c else {}
-    if missing:
-        conn.execute(table.insert(), [{"id": own, **stamp} for own in missing])
+    many.insert(conn, table, [{"id": own} for own in missing], {"first_seen_at": at})
 
 
 def known(conn: Connection, table: Table, ids: Collection[int]) -> set[int]:
     """Tell which of these ids have a row."""
-    found: set[int] = set()
-    for chunk in chunks(sorted(set(ids))):
-        found.update(conn.scalars(select(table.c.id).where(table.c.id.in_(chunk))))
-    return found
+    return set(conn.scalars(_known(table), {"keys": ids})) if ids else set()
 
 
-def chunks(items: Sequence[int]) -> Iterable[Sequence[int]]:
-    """Cut a list into pieces that fit one statement."""
-    return (items[start : start + CHUNK] for start in range(0, len(items), CHUNK))
+@cache
+def _known(table: Table) -> Select[tuple[int]]:
+    return select(table.c.id).where(many.among_told(table.c.id, "keys"))
 
 
 def ensure_referred(conn: Connection, batch: Batch, at: datetime) -> None:
     """Give every entity that a batch refers to a row; users have theirs already."""
-    for column in batch.table.c:
-        for key in column.foreign_keys:
-            if key.column.table is not schema.users:
-                ensure(conn, key.column.table, _referred(batch, column), at)
+    for name, entity in schema.referring(batch.table):
+        if entity is not schema.users:
+            ensure(conn, entity, _referred(batch, name), at)
     for entity in _told_about(batch):
         _bring_back(conn, entity, batch)
 
 
-def _referred(batch: Batch, column: Column[object]) -> set[int]:
+def _referred(batch: Batch, name: str) -> set[int]:
     """Collect the ids that a batch puts into a referring column."""
-    shared = batch.within.get(column.name)
-    told = {row.get(column.name) for row in batch.rows} | {shared if batch.rows else None}
-    return {own for own in told if isinstance(own, int)}
+    if name in batch.within:
+        told = {batch.within[name]} if batch.rows else set()
+    else:
+        told = {row.get(name) for row in batch.rows}
+    return told - {None}
 
 
 def _told_about(batch: Batch) -> list[Table]:
@@ -60,10 +55,15 @@ def _told_about(batch: Batch) -> list[Table]:
 def _bring_back(conn: Connection, entity: Table, batch: Batch) -> None:
     """Whatever an answer tells about is there (again)."""
     name = "id" if batch.table is entity else f"{entity.name.removesuffix('s')}_id"
-    ids = sorted({row[name] for row in batch.rows if name in row} | _shared(batch, name))
-    for chunk in chunks(ids):
-        gone = entity.c.id.in_(chunk) & entity.c.gone_at.is_not(None)
-        conn.execute(entity.update().where(gone).values(gone_at=None))
+    ids = {row[name] for row in batch.rows if name in row} | _shared(batch, name)
+    if ids:
+        conn.execute(_back(entity), {"keys": ids})
+
+
+@cache
+def _back(entity: Table) -> Update:
+    gone = many.among_told(entity.c.id, "keys") & entity.c.gone_at.is_not(None)
+    return entity.update().where(gone).values(gone_at=None)
 
 
 def _shared(batch: Batch, name: str) -> set[int]:
@@ -76,36 +76,37 @@ def upsert(conn: Connection, batch: Batch, at: datetime) -> Changes:
     told = [{**batch.within, **row} for row in batch.rows]
     fresh = [row for row in told if row["id"] not in held]
     moved = [row for row in told if row["id"] in held and _differs(row, held[row["id"]])]
-    _insert(conn, batch.table, fresh, at)
+    many.insert(conn, batch.table, fresh, {"first_seen_at": at})
     for row in moved:
         conn.execute(batch.table.update().where(batch.table.c.id == row["id"]).values(row))
     return Changes(len(fresh) + len(moved))
 
 
-def _held(conn: Connection, table: Table, ids: list[Any]) -> dict[Any, Row]:
-    rows = (
-        row
-        for chunk in chunks(ids)
-        for row in conn.execute(select(table).where(table.c.id.in_(chunk))).mappings()
-    )
-    return {row["id"]: dict(row) for row in rows}
+def _held(conn: Connection, table: Table, ids: Collection[int]) -> dict[Any, Row]:
+    found = conn.execute(_whole(table), {"keys": ids}).mappings()
+    return {row["id"]: dict(row) for row in found}
+
+
+@cache
+def _whole(table: Table) -> Select[Any]:
+    return select(table).where(many.among_told(table.c.id, "keys"))
 
 
 def _differs(row: Row, held: Row) -> bool:
     return any(held[name] != value for name, value in row.items())
 
 
-def _insert(conn: Connection, table: Table, rows: Iterable[Row], at: datetime) -> None:
-    stamp = {"first_seen_at": at} if "first_seen_at" in table.c else {}
-    for row in rows:
-        conn.execute(table.insert().values({**row, **stamp}))
-
-
-def show(conn: Connection, history: schema.History, rows: list[dict[str, Any]]) -> None:
+def show(conn: Connection, history: schema.History, rows: Collection[Row]) -> None:
     """Let entity rows show the values that hold now."""
-    if history.entity is None or not rows:
-        return
-    own, (key,) = history.entity.c.id, history.key
-    change = history.entity.update().where(own == bindparam("b_key"))
-    values = [{"b_key": row[key], **{name: row[name] for name in history.values}} for row in rows]
-    conn.execute(change.values({name: bindparam(name) for name in history.values}), values)
+    if history.entity is not None and rows:
+        (key,) = history.key
+        conn.execute(_showing(history), {"keys": [row[key] for row in rows]})
+
+
+@cache
+def _showing(history: schema.History) -> Update:
+    own, versions, (key,) = history.entity, history.table.c, history.key
+    assert own is not None  # noqa: S101
+    holds = (versions[key] == own.c.id) & versions.valid_to.is_(None)
+    values = {name: versions[name] for name in history.values}
+    return own.update().values(values).where(holds, many.among_told(own.c.id, "keys"))

@@ -5,19 +5,19 @@ which are overwritten because they began in this very second, and which end. Cos
 step: O(rows told) index look-ups, whatever the length of the history.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from itertools import takewhile
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, Table, Update, bindparam, func, select
 
-from harvester.store import entities, schema
+from harvester.store import entities, many, schema
 from harvester.store.rows import Batch, Changes, Row
+from harvester.store.schema import Key
 
-CHUNK = 400  # bound parameters per statement: below every database's limit
-Key = tuple[object, ...]
 Held = dict[str, Any]
 
 
@@ -36,7 +36,7 @@ class BehindHistory(Exception):
 class Decision:
     """What a batch comes to: rows to begin, to overwrite in their second, and to end."""
 
-    opened: list[Held] = field(default_factory=list)
+    opened: list[Row] = field(default_factory=list)
     amended: list[Held] = field(default_factory=list)
     closed: list[Held] = field(default_factory=list)
 
@@ -52,28 +52,29 @@ def record(conn: Connection, batch: Batch, *, at: datetime, fetch_id: int | None
     history = schema.HISTORIES[batch.table.name]
     told = _told(history, batch)
     held = _held(conn, history, batch, told)
-    _guard(conn, history, [key for key in told if key not in held], held, at)
+    _guard(held, _newest_end(conn, history, batch, told.keys() - held.keys()), at)
     decision = decide(history, told, held, at=at, batch=batch)
     _write(conn, history, decision, at, fetch_id)
-    known_tail = _known_tail(history, told, decision) if batch.table is schema.unlocks else 0
-    return Changes(len(decision.opened) + len(decision.amended), len(decision.closed), known_tail)
+    tail = _known_tail(history, told, held, decision) if batch.table is schema.unlocks else 0
+    return Changes(len(decision.opened) + len(decision.amended), len(decision.closed), tail)
 
 
-def _known_tail(history: schema.History, told: Mapping[Key, Row], decision: Decision) -> int:
+def _known_tail(
+    history: schema.History, told: dict[Key, Row], held: Collection[Key], decision: Decision
+) -> int:
     """Count the last told rows that were no news."""
-    news = {_key(history, row) for row in (*decision.opened, *decision.amended)}
-    tail = takewhile(lambda key: key not in news, reversed(list(told)))
-    return sum(1 for _ in tail)
+    changed = {history.key_of(row) for row in (*decision.closed, *decision.amended)}
+    return sum(1 for _ in takewhile(lambda key: key in held and key not in changed, reversed(told)))
 
 
 def close(conn: Connection, table: Table, keys: Sequence[Row], *, at: datetime) -> Changes:
     """End the current rows of these full keys at `at`; a row that began then is taken back."""
     history = schema.HISTORIES[table.name]
-    held = [row for key in keys for row in conn.execute(_current(history, key)).mappings()]
-    rows = [dict(row) for row in held]
-    _guard(conn, history, [], {_key(history, row): row for row in rows}, at)
-    _end(conn, history, rows, at)
-    return Changes(closed=len(rows))
+    query = _current(history, history.key)
+    held = {history.key_of(key): row for key in keys for row in _rows(conn, history, query, key)}
+    _guard(held, None, at)
+    _end(conn, history, [*held.values()], at)
+    return Changes(closed=len(held))
 
 
 def as_of(table: Table, at: datetime) -> Select[Any]:
@@ -93,31 +94,30 @@ def decide(
     """Compare what was told with what is held; see `Batch` for what absence means."""
     decision = Decision()
     for key, row in told.items():
-        _decide_one(decision, history, key, row, held.get(key), at)
+        if key in held:
+            _compare(decision, history, row, held[key], at)
+        else:
+            decision.opened.append(row)
     for key in held.keys() - told.keys() if batch.complete else ():
         if batch.absent is None:
             decision.closed.append(held[key])
         else:
-            _decide_one(decision, history, key, batch.absent, held[key], at)
+            _compare(decision, history, batch.absent, held[key], at)
     return decision
 
 
-def _decide_one(
-    decision: Decision, history: schema.History, key: Key, row: Row, held: Held | None, at: datetime
+def _compare(
+    decision: Decision, history: schema.History, row: Row, held: Held, at: datetime
 ) -> None:
-    if held is None:
-        blank = dict.fromkeys(history.values)
-        decision.opened.append({**dict(zip(history.key, key, strict=True)), **blank, **row})
+    told = _merged(history, held, row)
+    if all(held[name] == told[name] for name in history.values if name in told):
         return
-    values = {name: held[name] for name in history.values}
-    merged = {**values, **_merged(history, held, row)}
-    if merged == values:
-        return
+    values = {name: told.get(name, held[name]) for name in history.values}
     if held["valid_from"] == at:
-        decision.amended.append({**held, **merged})
+        decision.amended.append({**held, **values})
         return
     decision.closed.append(held)
-    decision.opened.append({**dict(zip(history.key, key, strict=True)), **merged})
+    decision.opened.append({**held, **values})
 
 
 def _merged(history: schema.History, held: Held, row: Row) -> Row:
@@ -134,95 +134,85 @@ def _merged(history: schema.History, held: Held, row: Row) -> Row:
 
 def _told(history: schema.History, batch: Batch) -> dict[Key, Row]:
     """Index the told rows by key; the last one wins where a key is told twice."""
-    told: dict[Key, Row] = {}
-    for row in batch.rows:
-        full = {**batch.within, **row}
-        key = tuple(full[name] for name in history.key)
-        told[key] = {name: full[name] for name in history.values if name in full}
-    return told
-
-
-def _key(history: schema.History, row: Row) -> Key:
-    return tuple(row[name] for name in history.key)
+    full = ({**batch.within, **row} for row in batch.rows)
+    return {history.key_of(row): row for row in full}
 
 
 def _held(
-    conn: Connection, history: schema.History, batch: Batch, told: Mapping[Key, Row]
+    conn: Connection, history: schema.History, batch: Batch, told: Collection[Key]
 ) -> dict[Key, Held]:
     """Read the current rows of the told keys, and of the whole scope of a complete batch."""
-    table = history.table
-    now_so = select(table).where(table.c.valid_to.is_(None))
     held: dict[Key, Held] = {}
-    for condition in _conditions(history, batch, told):
-        for row in conn.execute(now_so.where(*condition)).mappings():
-            held[_key(history, dict(row))] = dict(row)
-    return held
-
-
-def _conditions(
-    history: schema.History, batch: Batch, told: Mapping[Key, Row]
-) -> Iterator[list[ColumnElement[bool]]]:
-    columns = history.table.c
     if batch.complete:
-        yield [columns[name] == value for name, value in batch.within.items()]
-    fixed = [columns[name] == batch.within[name] for name in history.key if name in batch.within]
-    free = [index for index, name in enumerate(history.key) if name not in batch.within]
-    if batch.complete and len(fixed) == len(batch.within):
-        return  # the scope is made of key columns: it holds the told keys already
-    yield from _keyed(history, fixed, free, list(told))
+        query = _current(history, tuple(batch.within))
+        held |= {history.key_of(row): row for row in _rows(conn, history, query, batch.within)}
+    if batch.complete and batch.within.keys() <= {*history.key}:
+        return held  # the scope is made of key columns: it holds the told keys already
+    query, params = _current(history, *_narrowed(history, batch)), _params(history, batch, told)
+    return held | {history.key_of(row): row for row in _rows(conn, history, query, params)}
 
 
-def _keyed(
-    history: schema.History, fixed: list[ColumnElement[bool]], free: list[int], keys: list[Key]
-) -> Iterator[list[ColumnElement[bool]]]:
-    """Narrow by the one key column that varies within a batch, a chunk of values at a time."""
-    if not free:
-        yield fixed
-        return
-    (index,) = free
-    column = history.table.c[history.key[index]]
-    for start in range(0, len(keys), CHUNK):
-        yield [*fixed, column.in_([key[index] for key in keys[start : start + CHUNK]])]
+def _params(history: schema.History, batch: Batch, keys: Collection[Key]) -> Row:
+    """Bind what a batch shares, and of these keys the part that varies within it."""
+    _, free = _narrowed(history, batch)
+    place = history.key.index(free) if free else 0
+    return {**batch.within, "keys": [key[place] for key in keys]}
 
 
-def _current(history: schema.History, key: Row) -> Select[Any]:
+def _narrowed(history: schema.History, batch: Batch) -> tuple[tuple[str, ...], str | None]:
+    """Tell the key columns that a batch shares, and the one that varies within it, if any."""
+    same = tuple(name for name in history.key if name in batch.within)
+    free = [name for name in history.key if name not in batch.within]
+    return same, free[0] if free else None
+
+
+def _rows(
+    conn: Connection, history: schema.History, query: Select[Any], params: Row
+) -> Iterator[Held]:
+    names = history.table.c.keys()
+    return (dict(zip(names, row, strict=True)) for row in conn.execute(query, params))
+
+
+@cache
+def _current(
+    history: schema.History, same: tuple[str, ...], free: str | None = None
+) -> Select[Any]:
+    """Select the current rows of one scope, and there of the keys that vary, if any do."""
+    is_current = history.table.c.valid_to.is_(None)
+    return select(history.table).where(is_current, *_scope(history, same, free))
+
+
+def _scope(
+    history: schema.History, same: tuple[str, ...], free: str | None
+) -> Iterator[ColumnElement[bool]]:
     columns = history.table.c
-    same = [columns[name] == key[name] for name in history.key]
-    return select(history.table).where(columns.valid_to.is_(None), *same)
+    yield from (columns[name] == bindparam(name) for name in same)
+    if free:
+        yield many.among_told(columns[free], "keys")
 
 
-def _guard(
-    conn: Connection,
-    history: schema.History,
-    fresh: list[Key],
-    held: Mapping[Key, Held],
-    at: datetime,
-) -> None:
+def _guard(held: Mapping[Key, Held], ended: datetime | None, at: datetime) -> None:
     """Refuse an instant before one already written for these keys."""
     newest = max((row["valid_from"] for row in held.values()), default=at)
-    ended = _newest_end(conn, history, fresh)
     newest = max(newest, ended) if ended else newest
     if newest > at:
         raise BehindHistory(newest)
 
 
-def _newest_end(conn: Connection, history: schema.History, fresh: list[Key]) -> datetime | None:
+def _newest_end(
+    conn: Connection, history: schema.History, batch: Batch, fresh: Collection[Key]
+) -> datetime | None:
     """Find the latest end of keys that hold no current row (they may have had one before)."""
-    ends = [
-        end
-        for start in range(0, len(fresh), CHUNK)
-        if (end := _chunk_end(conn, history, fresh[start : start + CHUNK]))
-    ]
-    return max(ends, default=None)
-
-
-def _chunk_end(conn: Connection, history: schema.History, keys: list[Key]) -> datetime | None:
-    columns = history.table.c
-    narrowed = [
-        columns[name].in_({key[index] for key in keys}) for index, name in enumerate(history.key)
-    ]
-    found: datetime | None = conn.scalar(select(func.max(columns.valid_to)).where(*narrowed))
+    if not fresh:
+        return None
+    query = _last_end(history, *_narrowed(history, batch))
+    found: datetime | None = conn.scalar(query, _params(history, batch, fresh))
     return found
+
+
+@cache
+def _last_end(history: schema.History, same: tuple[str, ...], free: str | None) -> Select[Any]:
+    return select(func.max(history.table.c.valid_to)).where(*_scope(history, same, free))
 
 
 def _write(
@@ -233,33 +223,39 @@ def _write(
     fetch_id: int | None,
 ) -> None:
     _end(conn, history, decision.closed, at)
-    stamp = {"valid_from": at, "valid_to": None, "fetch_id": fetch_id}
-    if decision.opened:
-        conn.execute(history.table.insert(), [{**row, **stamp} for row in decision.opened])
-    for row in decision.amended:
-        conn.execute(_at_key(history, row).values({**row, "fetch_id": fetch_id}))
-    entities.show(conn, history, decision.opened + decision.amended)
-
-
-def _at_key(history: schema.History, row: Row) -> Update:
-    columns = history.table.c
-    same = [columns[name] == row[name] for name in (*history.key, "valid_from")]
-    return history.table.update().where(*same)
+    stamp = {"valid_from": at, **history.end(None), "fetch_id": fetch_id}
+    many.insert(conn, history.table, decision.opened, stamp)
+    if decision.amended:
+        change = _changing(history).values({name: bindparam(name) for name in history.values})
+        told = [{**_bound(history, row), **_values(history, row)} for row in decision.amended]
+        conn.execute(change.values(fetch_id=fetch_id), told)
+    entities.show(conn, history, [*decision.opened, *decision.amended])
 
 
 def _end(conn: Connection, history: schema.History, rows: list[Held], at: datetime) -> None:
     """End rows at `at`; one that began at this very instant never was, and goes."""
-    columns = history.table.c
+    began_now = [_bound(history, row) for row in rows if row["valid_from"] == at]
+    older = [_bound(history, row) for row in rows if row["valid_from"] != at]
+    if began_now:
+        conn.execute(history.table.delete().where(*_same(history)), began_now)
+    if older:
+        conn.execute(_changing(history).values(history.end(at)), older)
+
+
+@cache
+def _changing(history: schema.History) -> Update:
+    return history.table.update().where(*_same(history))
+
+
+def _same(history: schema.History) -> Iterator[ColumnElement[bool]]:
+    """Mean one row of a history by parameters of its own (see `_bound`)."""
     names = (*history.key, "valid_from")
-    same = [columns[name] == bindparam(f"b_{name}") for name in names]
-    for began_now in (True, False):
-        some = [
-            {f"b_{name}": row[name] for name in names}
-            for row in rows
-            if (row["valid_from"] == at) is began_now
-        ]
-        if some:
-            change = (
-                history.table.delete() if began_now else history.table.update().values(valid_to=at)
-            )
-            conn.execute(change.where(*same), some)
+    return (history.table.c[name] == bindparam(f"b_{name}") for name in names)
+
+
+def _bound(history: schema.History, row: Held) -> Held:
+    return {f"b_{name}": row[name] for name in (*history.key, "valid_from")}
+
+
+def _values(history: schema.History, row: Held) -> Held:
+    return {name: row[name] for name in history.values}

@@ -3,11 +3,15 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, bindparam, func, select
 
 from harvester.store import schema
 
-own = schema.achievements.c
+own, told = schema.achievements.c, schema.achievement_counters.c
+
+_COUNTERS = select(told.unlocks, told.unlocks_hardcore).where(
+    told.achievement_id == bindparam("own"), told.valid_to.is_(None)
+)
 
 
 @dataclass(frozen=True)
@@ -34,9 +38,7 @@ def achievement_counts(conn: Connection, game_id: int) -> dict[bool | None, int]
 
 def counters(conn: Connection, achievement_id: int) -> str | None:
     """Tell the counters of an achievement as last told, as one word; None: never told."""
-    table = schema.achievement_counters.c
-    now = (table.achievement_id == achievement_id) & table.valid_to.is_(None)
-    row = conn.execute(select(table.unlocks, table.unlocks_hardcore).where(now)).first()
+    row = conn.execute(_COUNTERS, {"own": achievement_id}).first()
     return None if row is None else token(row.unlocks, row.unlocks_hardcore)
 
 

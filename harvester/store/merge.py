@@ -20,7 +20,7 @@ def users(conn: Connection, stand_in: int, *, into: int) -> None:
     value, the newer one wins.
     """
     for table in reversed(schema.metadata.sorted_tables):
-        for column in _naming_users(table):
+        for column in schema.naming_users(table):
             _hand_over(conn, table, column, stand_in, into)
     conn.execute(schema.users.delete().where(schema.users.c.id == stand_in))
     _show_name(conn, into)
@@ -31,15 +31,6 @@ def _show_name(conn: Connection, own: int) -> None:
     names, him = schema.user_names.c, schema.users.c.id == own
     name = select(names.name).where(names.user_id == own, names.valid_to.is_(None))
     conn.execute(schema.users.update().where(him).values(name=name.scalar_subquery()))
-
-
-def _naming_users(table: Table) -> list[str]:
-    return [
-        column.name
-        for column in table.c
-        for key in column.foreign_keys
-        if key.column.table is schema.users
-    ]
 
 
 def _hand_over(conn: Connection, table: Table, column: str, stand_in: int, into: int) -> None:
@@ -64,7 +55,10 @@ def _join_histories(
         same = [table.c[name] == value for name, value in zip(others, part, strict=True)]
         mine = conn.execute(_rows(table, column, into).where(*same)).mappings()
         theirs = [row for row in his if tuple(row[name] for name in others) == part]
-        joined = [{**row, column: into} for row in join([*map(dict, mine), *theirs], history)]
+        joined = [
+            {**row, column: into, **history.end(row["valid_to"])}
+            for row in join([*map(dict, mine), *theirs], history)
+        ]
         conn.execute(table.delete().where(table.c[column].in_([stand_in, into]), *same))
         conn.execute(table.insert(), joined)
 

@@ -1,19 +1,24 @@
-"""The schema's own history: create, upgrade after a backup, and tell what is wrong."""
+"""The schema's own history: create, upgrade after a backup, and tell what is wrong.
 
+Alembic is imported where something is to be migrated: that takes longer than all that a
+program does which finds its schema current.
+"""
+
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, inspect
+from sqlalchemy import Connection, Engine, column, inspect, select, table
 
 from harvester.errors import DatabaseUnfit
 from harvester.store.db import path_of
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 APPLICATION_ID = 0x52414856  # "RAHV" in the SQLite header: what `file` can look at
 
@@ -25,24 +30,31 @@ def scripts() -> Path:
     return inside if inside.is_dir() else package.parent / "migrations"
 
 
-def _config(conn: Connection | None = None) -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(scripts()).replace("%", "%%"))
-    config.set_main_option("path_separator", "os")
-    config.attributes["connection"] = conn
-    return config
+def _revisions() -> dict[str, str | None]:
+    """Read from the migrations which revision follows on which."""
+    told = (_REVISION.findall(path.read_text()) for path in (scripts() / "versions").glob("*.py"))
+    return {words["revision"]: words.get("down_revision") for words in map(dict, told)}
+
+
+_REVISION = re.compile(r"""^(revision|down_revision) = ["'](.+)["']$""", re.MULTILINE)
 
 
 def head() -> str:
     """Tell the newest revision this program knows."""
-    revision = ScriptDirectory.from_config(_config()).get_current_head()
-    assert revision is not None  # noqa: S101 - a build without migrations is a bug
-    return revision
+    revisions = _revisions()
+    (newest,) = revisions.keys() - set(revisions.values())
+    return newest
 
 
 def current(conn: Connection) -> str | None:
     """Tell the revision of a database; None where it was never set up."""
-    return MigrationContext.configure(conn).get_current_revision()
+    if not inspect(conn).has_table("alembic_version"):
+        return None
+    revision: str | None = conn.scalar(select(column("version_num")).select_from(_VERSION))
+    return revision
+
+
+_VERSION = table("alembic_version")
 
 
 def state(conn: Connection) -> str:
@@ -53,8 +65,7 @@ def state(conn: Connection) -> str:
         return "foreign" if others else "empty"
     if revision == head():
         return "current"
-    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
-    return "older" if revision in known else "newer"
+    return "older" if revision in _revisions() else "newer"
 
 
 def require_current(conn: Connection) -> None:
@@ -93,10 +104,22 @@ def run(engine: Engine, revision: str) -> None:
     SQLite rebuilds tables, which foreign keys would forbid: they are off meanwhile and
     looked at afterwards.
     """
+    from alembic import command  # noqa: PLC0415 - see above
+
     with engine.connect() as conn, _without_foreign_keys(conn), conn.begin():
         step = command.downgrade if _is_down(conn, revision) else command.upgrade
         step(_config(conn), revision)
         _check_references(conn)
+
+
+def _config(conn: Connection) -> "Config":
+    from alembic.config import Config  # noqa: PLC0415 - see above
+
+    config = Config()
+    config.set_main_option("script_location", str(scripts()).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = conn
+    return config
 
 
 @contextmanager

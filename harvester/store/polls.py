@@ -4,10 +4,22 @@ import json
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
-from typing import Any
+from functools import cache
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, case, func, literal, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    RowMapping,
+    Update,
+    bindparam,
+    case,
+    func,
+    literal,
+    or_,
+    select,
+)
 
 from harvester.schedule import Every, every_of, share, stretched_due
 from harvester.schedule import next_due as slot_after
@@ -137,7 +149,10 @@ def _all(conn: Connection, within: ColumnElement[bool] | None) -> list[Poll]:
 
 def of(row: RowMapping) -> Poll:
     """Make a poll of a row that holds all of its columns, and perhaps others."""
-    return Poll(**{column.name: row[column.name] for column in fields(Poll)})
+    return Poll(**{name: row[name] for name in _NAMES})
+
+
+_NAMES: Final = tuple(column.name for column in fields(Poll))
 
 
 def _add(conn: Connection, wanted: list[Wanted], at: datetime) -> None:
@@ -219,8 +234,14 @@ def pull_back(conn: Connection, *, at: datetime) -> None:
 
 def change(conn: Connection, poll: Poll, **values: Any) -> Poll:  # noqa: ANN401 - column values
     """Write columns of one poll; tell what it is like now."""
-    conn.execute(polls.update().where(polls.c.id == poll.id).values(values))
+    conn.execute(_changing(tuple(values)), {"own": poll.id, **values})
     return replace(poll, **values)
+
+
+@cache
+def _changing(names: tuple[str, ...]) -> Update:
+    told: dict[str, Any] = {name: bindparam(name) for name in names}
+    return polls.update().where(polls.c.id == bindparam("own")).values(told)
 
 
 def again(conn: Connection, poll: Poll) -> Poll:

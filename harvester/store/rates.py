@@ -13,8 +13,7 @@ from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, Row, Select, func, select
 
-from harvester.store import schema
-from harvester.store.entities import chunks
+from harvester.store import many, schema
 from harvester.store.listed import UNREAD, extents
 from harvester.store.series import Span
 from harvester.store.subjects import Label, Labels
@@ -55,9 +54,8 @@ def _told(counts: Counts, achievement: int, place: int, *, is_listed: bool) -> d
 
 def _counts(conn: Connection, achievements: Collection[int], spans: Spans) -> Counts:
     starts, counts = [span.since for span in spans], Counter[tuple[int, int, bool]]()
-    for chunk in chunks(sorted(achievements)):
-        for row in conn.execute(_within(chunk, spans)).yield_per(AT_ONCE):
-            counts[_place(row, starts)] += 1
+    for row in conn.execute(_within(achievements, spans)).yield_per(AT_ONCE):
+        counts[_place(row, starts)] += 1
     return counts
 
 
@@ -66,7 +64,7 @@ def _within(achievements: Collection[int], spans: Spans) -> Select[int, datetime
     awarded_at = func.coalesce(_dated.hardcore_at, _dated.unlocked_at)
     return (
         select(_dated.achievement_id, awarded_at, _dated.hardcore_at.is_not(None))
-        .where(_dated.valid_to.is_(None), _dated.achievement_id.in_(achievements))
+        .where(_dated.valid_to.is_(None), many.among(_dated.achievement_id, achievements))
         .where(awarded_at >= spans[0].since, awarded_at < spans[-1].until)
     )
 

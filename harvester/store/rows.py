@@ -2,15 +2,14 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Table
 
 Row = Mapping[str, Any]
 
 
-@dataclass(frozen=True)
-class UserRef:
+class UserRef(NamedTuple):
     """A user as an answer names him; the store knows him by an integer of its own.
 
     `ulid` is RA's stable id (null in answers from before 2025-02-28 and for a few rows),

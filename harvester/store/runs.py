@@ -2,11 +2,11 @@
 
 import os
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date, datetime
 from typing import Final
 
-from sqlalchemy import Connection, RowMapping, func, select
+from sqlalchemy import Connection, RowMapping, bindparam, func, select
 
 from harvester import __version__
 from harvester.store import schema
@@ -89,7 +89,14 @@ def asked_on(conn: Connection, day: date) -> int:
 
 def beat(conn: Connection, run: int, pulse: Pulse, *, at: datetime) -> None:
     """Tell that the run lives, what it has asked so far, and how fast it may go on."""
-    conn.execute(runs.update().where(runs.c.id == run).values(beat_at=at, **vars(pulse)))
+    conn.execute(_BEAT, {"own": run, "beat_at": at, **vars(pulse)})
+
+
+_BEAT = (
+    runs.update()
+    .where(runs.c.id == bindparam("own"))
+    .values({name: bindparam(name) for name in ("beat_at", *(own.name for own in fields(Pulse)))})
+)
 
 
 def end(conn: Connection, run: int, *, at: datetime) -> None:

@@ -1,8 +1,11 @@
 """The tables. Every history table is built by `versioned`, every instant is an `Instant`."""
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from functools import cache, cached_property
+from operator import itemgetter
+from typing import Any, TypeAlias
 
 from sqlalchemy import (
     BigInteger,
@@ -27,6 +30,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import SchemaItem
 from sqlalchemy.types import TypeDecorator, TypeEngine
+
+Key: TypeAlias = tuple[Any, ...]
 
 metadata = MetaData(
     naming_convention={
@@ -56,18 +61,25 @@ class Instant(TypeDecorator[datetime]):
         """Refuse instants without a zone: they would be stored as something they are not."""
         if value is None:
             return None
-        if value.tzinfo is None:
-            raise ValueError("an instant needs a time zone")
-        utc = value.astimezone(UTC).replace(microsecond=0)
-        return utc if dialect.name == "postgresql" else utc.strftime("%Y-%m-%d %H:%M:%S")
+        utc = value if value.tzinfo is UTC else _in_utc(value)
+        if dialect.name == "postgresql":
+            return utc.replace(microsecond=0)
+        day, time = (utc.year, utc.month, utc.day), (utc.hour, utc.minute, utc.second)
+        return "%04d-%02d-%02d %02d:%02d:%02d" % (*day, *time)  # noqa: UP031 - a third of strftime's time
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ANN401, ARG002 - as above
         """Hand out aware UTC instants, whatever the database keeps."""
         if value is None:
             return None
         if isinstance(value, str):
-            return datetime.fromisoformat(value).replace(tzinfo=UTC)
+            return datetime.fromisoformat(f"{value}Z")
         return value.astimezone(UTC)  # type: ignore[no-any-return]
+
+
+def _in_utc(value: datetime) -> datetime:
+    if value.tzinfo is None:
+        raise ValueError("an instant needs a time zone")
+    return value.astimezone(UTC)
 
 
 Id = BigInteger().with_variant(Integer(), "sqlite")  # INTEGER PRIMARY KEY is the rowid there
@@ -93,17 +105,34 @@ class History:
     values: tuple[str, ...]
     entity: Table | None = None
 
+    def end(self, at: datetime | None) -> dict[str, Any]:
+        """Tell the columns that say when a row ended, or with None that it holds."""
+        ended = {"ended": int(at.timestamp()) if at else 0} if "ended" in self.table.c else {}
+        return {"valid_to": at, **ended}
+
+    @cached_property
+    def key_of(self) -> Callable[[Mapping[str, Any]], Key]:
+        """What takes the key out of a row."""
+        first, *others = self.key
+        return itemgetter(*self.key) if others else lambda row: (row[first],)
+
 
 HISTORIES: dict[str, History] = {}
 
 
 def versioned(
-    name: str, key: list[Column[Any]], values: list[Column[Any]], *, entity: Table | None = None
+    name: str,
+    key: list[Column[Any]],
+    values: list[Column[Any]],
+    *,
+    entity: Table | None = None,
+    is_large: bool = False,
 ) -> Table:
     """Build a history table: one row per key and stretch of time in which nothing changed.
 
-    Stretches are half-open, [valid_from, valid_to); null means still so. The partial unique
-    index lets the database itself guarantee one current row per key.
+    Stretches are half-open, [valid_from, valid_to); null means still so. The database itself
+    guarantees one current row per key: by a partial unique index, or, where there are so many
+    rows that a second index would be most of the file, by the primary key (see `_ended`).
     """
     names = tuple(column.name for column in key)
     table = Table(
@@ -114,17 +143,33 @@ def versioned(
         Column("valid_from", Instant, nullable=False),
         Column("valid_to", Instant),
         Column("fetch_id", BigInteger),
-        PrimaryKeyConstraint(*names, "valid_from"),
+        *(_ended(names) if is_large else [PrimaryKeyConstraint(*names, "valid_from")]),
         CheckConstraint("valid_to > valid_from", name="interval"),
         sqlite_with_rowid=False,
     )
-    current = text("valid_to IS NULL")
-    columns = [table.c[column] for column in names]
-    Index(
-        f"uq_{name}_current", *columns, unique=True, sqlite_where=current, postgresql_where=current
-    )
+    if not is_large:
+        _unique_now(table, names)
     HISTORIES[name] = History(table, names, tuple(column.name for column in values), entity)
     return table
+
+
+def _unique_now(table: Table, key: Sequence[str]) -> None:
+    now, columns = text("valid_to IS NULL"), [table.c[name] for name in key]
+    name = f"uq_{table.name}_current"
+    Index(name, *columns, unique=True, sqlite_where=now, postgresql_where=now)
+
+
+def _ended(key: Sequence[str]) -> list[SchemaItem]:
+    """Make a primary key of which there can be one current row, because its end is 0.
+
+    `valid_to` is null then, and a null is equal to nothing; else `ended` is the same instant,
+    in seconds since 1970.
+    """
+    return [
+        Column("ended", BigInteger, nullable=False, server_default=text("0")),
+        PrimaryKeyConstraint(*key, "ended"),
+        CheckConstraint("(ended = 0) = (valid_to IS NULL)", name="ended"),
+    ]
 
 
 def _of(target: str, name: str | None = None, *, nullable: bool = False) -> Column[Any]:
@@ -256,6 +301,7 @@ unlocks = versioned(
     "unlocks",
     [_of("achievements"), _of("users")],
     [Column("unlocked_at", Instant), Column("hardcore_at", Instant)],
+    is_large=True,
 )
 progress = versioned(
     "progress",
@@ -366,3 +412,17 @@ runs = Table(
     Column("quiet_since_at", Instant),  # the last 429, or doubling of the pace since
     Column("not_before_at", Instant),  # RA asked us to wait until then
 )
+
+
+@cache
+def referring(table: Table) -> tuple[tuple[str, Table], ...]:
+    """List the columns of a table that refer to an entity, and which one."""
+    return tuple(
+        (column.name, key.column.table) for column in table.c for key in column.foreign_keys
+    )
+
+
+@cache
+def naming_users(table: Table) -> tuple[str, ...]:
+    """List the columns of a table that name users."""
+    return tuple(name for name, entity in referring(table) if entity is users)

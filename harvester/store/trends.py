@@ -17,8 +17,7 @@ from typing import Any, NamedTuple, TypeAlias
 from sqlalchemy import ColumnElement, Connection, Select, Table, or_, select
 
 from harvester.errors import ConfigError
-from harvester.store import listed, rates, schema, subjects
-from harvester.store.entities import chunks
+from harvester.store import listed, many, rates, schema, subjects
 from harvester.store.series import Period, Span, Stretch, periods, sample
 from harvester.store.subjects import Label, Labels
 
@@ -150,11 +149,10 @@ def _sampled(
     """Sample the keys of a history table whose first column is one of `ids`."""
     history, instants = schema.HISTORIES[table.name], [span.until for span in spans]
     held: dict[Key, list[Stretch[Values]]] = defaultdict(list)
-    for chunk in chunks(sorted(ids)):
-        first = table.c[history.key[0]].in_(chunk)
-        for row in conn.execute(_overlapping(history, instants).where(first, *narrowed)):
-            key, (start, end, *values) = row[: len(history.key)], row[len(history.key) :]
-            held[key].append((start, end, dict(zip(history.values, values, strict=True))))
+    first = many.among(table.c[history.key[0]], list(ids))
+    for row in conn.execute(_overlapping(history, instants).where(first, *narrowed)):
+        key, (start, end, *values) = row[: len(history.key)], row[len(history.key) :]
+        held[key].append((start, end, dict(zip(history.values, values, strict=True))))
     unknown: Sequence[Values | None] = [None] * len(instants)
     sampled = {key: sample(stretches, instants) for key, stretches in held.items()}
     return defaultdict(lambda: unknown, sampled)

@@ -3,11 +3,12 @@
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, Select, func, select
 
-from harvester.store import history, merge, schema
-from harvester.store.entities import CHUNK
+from harvester.store import acquaintance, history, many, merge, schema
+from harvester.store.acquaintance import Bearer
 from harvester.store.rows import Batch, Changes, Listing, Row, UserRef
 
 users, user_names = schema.users, schema.user_names
@@ -20,13 +21,34 @@ def bind(
     """Replace every `UserRef` in these batches by the store's own id of that user."""
     batches = list(batches)
     ids, changes = resolve(conn, _named(batches), at=at, fetch_id=fetch_id)
-    bound = [
-        replace(
-            batch, within=_bound(batch.within, ids), rows=[_bound(row, ids) for row in batch.rows]
-        )
-        for batch in batches
-    ]
-    return bound, changes
+    return [_bound(batch, ids) for batch in batches], changes
+
+
+def _named(batches: list[Batch]) -> list[UserRef]:
+    """Collect who is named, in the order told."""
+    named: dict[Any, None] = {}
+    for batch in batches:
+        for column in schema.naming_users(batch.table):
+            named |= dict.fromkeys([row.get(column) for row in (batch.within, *batch.rows)])
+    return [user for user in named if isinstance(user, UserRef)]
+
+
+def _bound(batch: Batch, ids: Ids) -> Batch:
+    rows = batch.rows
+    for column in schema.naming_users(batch.table):
+        if column not in batch.within:
+            rows = [_with_id(row, column, ids) for row in rows]
+    return replace(batch, within=_with_ids(batch.within, ids), rows=rows)
+
+
+def _with_id(row: Row, column: str, ids: Mapping[Any, int]) -> Row:
+    if column not in row:
+        return row
+    return {**row, column: ids.get(row[column], row[column])}
+
+
+def _with_ids(row: Row, ids: Mapping[Any, int]) -> Row:
+    return {name: ids.get(value, value) for name, value in row.items()}
 
 
 def bind_listings(
@@ -40,21 +62,9 @@ def bind_listings(
         ids, met = resolve(conn, refs, at=at, fetch_id=fetch_id)
         changes += met
         seen = {ids[own] if isinstance(own, UserRef) else own for own in listing.seen}
-        bound.append(replace(listing, within=_bound(listing.within, ids), seen=seen))
+        within = _with_ids(listing.within, ids)
+        bound.append(replace(listing, within=within, seen=seen))
     return bound, changes
-
-
-def _named(batches: list[Batch]) -> list[UserRef]:
-    """Collect who is named, in the order told."""
-    mappings = [mapping for batch in batches for mapping in (batch.within, *batch.rows)]
-    told = (value for row in mappings for value in row.values() if isinstance(value, UserRef))
-    return list(dict.fromkeys(told))
-
-
-def _bound(row: Row, ids: Mapping[UserRef, int]) -> Row:
-    return {
-        name: ids.get(value) if isinstance(value, UserRef) else value for name, value in row.items()
-    }
 
 
 def resolve(
@@ -64,14 +74,38 @@ def resolve(
 
     Of two names of one user the one that was told last counts.
     """
+    known = acquaintance.of(conn, {ref.ulid for ref in refs if ref.ulid})
+    ids: Ids = {}
+    news: set[str | None] = set()
+    for ref in refs:
+        bearer = known.get(ref.ulid) if ref.ulid else None
+        if bearer is not None and ref.name in (None, bearer.name):
+            ids[ref] = bearer.id
+        else:
+            news.add(ref.ulid)
+    if not news:
+        return ids, Changes()
+    met, changes = _meet(conn, [ref for ref in refs if ref.ulid in news], known, at, fetch_id)
+    return ids | met, changes
+
+
+def _meet(
+    conn: Connection,
+    refs: Collection[UserRef],
+    known: Mapping[str, Bearer],
+    at: datetime,
+    fetch_id: int | None,
+) -> tuple[Ids, Changes]:
+    """Give users an id of whom something is new: their ULID, their name, or both."""
     named_last = sorted(refs, key=lambda ref: ref.name is not None)
     by_ulid = {ref.ulid: ref for ref in named_last if ref.ulid}
     by_name = [ref for ref in refs if ref.name and not ref.ulid]
-    known = _by_ulid(conn, list(by_ulid))
+    known = {ulid: known[ulid] for ulid in by_ulid if ulid in known}
+    acquaintance.forget(conn, by_ulid)
     changes = _follow_names(conn, by_ulid, known, at, fetch_id)
     strangers = [ref for ulid, ref in by_ulid.items() if ulid not in known]
     changes += _acquaint(conn, strangers, known, at, fetch_id)
-    ids = {ref: known[ref.ulid][0] for ref in refs if ref.ulid}
+    ids = {ref: known[ref.ulid].id for ref in refs if ref.ulid}
     for ref in sorted(by_name, key=lambda ref: ref.name or ""):
         bearer = _bearer(conn, str(ref.name))
         if bearer is None:
@@ -81,19 +115,10 @@ def resolve(
     return ids, changes
 
 
-def _by_ulid(conn: Connection, ulids: list[str]) -> dict[str, tuple[int, str | None]]:
-    columns = select(users.c.ulid, users.c.id, users.c.name)
-    found = {}
-    for start in range(0, len(ulids), CHUNK):
-        chunk = columns.where(users.c.ulid.in_(ulids[start : start + CHUNK]))
-        found.update({ulid: (own, name) for ulid, own, name in conn.execute(chunk)})
-    return found
-
-
 def _follow_names(
     conn: Connection,
     refs: Mapping[str, UserRef],
-    known: Mapping[str, tuple[int, str | None]],
+    known: Mapping[str, Bearer],
     at: datetime,
     fetch_id: int | None,
 ) -> Changes:
@@ -112,7 +137,7 @@ def _follow_names(
 def _acquaint(
     conn: Connection,
     refs: list[UserRef],
-    known: dict[str, tuple[int, str | None]],
+    known: dict[str, Bearer],
     at: datetime,
     fetch_id: int | None,
 ) -> Changes:
@@ -125,20 +150,22 @@ def _acquaint(
             fresh.append(ref)
         else:
             conn.execute(users.update().where(users.c.id == stand_in).values(ulid=ref.ulid))
-            known[str(ref.ulid)] = (stand_in, ref.name)
+            known[str(ref.ulid)] = Bearer(stand_in, ref.name)
     ids, changes = _create(conn, fresh, at, fetch_id)
-    known.update({str(ref.ulid): (own, ref.name) for ref, own in ids.items()})
+    known.update({str(ref.ulid): Bearer(own, ref.name) for ref, own in ids.items()})
     return changes
 
 
 def _stand_ins(conn: Connection, names: list[str]) -> dict[str, int]:
     """Find the users known by these names alone."""
-    nameless = select(users.c.name, users.c.id).where(users.c.ulid.is_(None))
-    found: dict[str, int] = {}
-    for start in range(0, len(names), CHUNK):
-        chunk = nameless.where(users.c.name.in_(names[start : start + CHUNK]))
-        found.update({row.name: row.id for row in conn.execute(chunk)})
-    return found
+    if not names:
+        return {}
+    return {row.name: row.id for row in conn.execute(_NAMELESS, {"keys": names})}
+
+
+_NAMELESS = select(users.c.name, users.c.id).where(
+    users.c.ulid.is_(None), many.among_told(users.c.name, "keys")
+)
 
 
 def _held_by_others(conn: Connection, name: str, ulid: str | None) -> bool:
@@ -158,12 +185,15 @@ def _create(
     """Write new users; ids are counted by hand, there is one writer."""
     if not refs:
         return {}, Changes()
-    last = conn.scalar(select(func.max(users.c.id))) or 0
+    last = conn.scalar(_LAST) or 0
     ids = {ref: last + number for number, ref in enumerate(refs, start=1)}
-    rows = [{"id": own, "ulid": ref.ulid, "first_seen_at": at} for ref, own in ids.items()]
-    conn.execute(users.insert(), rows)
+    rows = [{"id": own, "ulid": ref.ulid} for ref, own in ids.items()]
+    many.insert(conn, users, rows, {"first_seen_at": at})
     names = [(own, ref.name) for ref, own in ids.items() if ref.name]
     return ids, _remember_names(conn, names, at, fetch_id)
+
+
+_LAST = select(func.max(users.c.id))
 
 
 def _remember_names(

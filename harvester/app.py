@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -135,6 +135,7 @@ def _made(
     made = Harvest(
         engine, client, pacer, meter, time_of.now, stop, run, settings, evidence_ids, tell
     )
+    made = replace(made, in_flight=api.in_flight)
     meter.note = partial(harvest.beat, made)
     client.wait = time_of.wait or partial(harvest.pause, made)
     pacer.wait = time_of.wait or partial(_keep_pace, made)

@@ -14,7 +14,7 @@ P = TypeVar("P")
 
 
 class Asker:
-    """Asks for one look, counts what it asks, and remembers what was answered.
+    """Asks for one look, in one thread; counts what it asks, remembers what was answered.
 
     `sent` are the requests so far, `digests` the answers of this look, written down for the
     next one.
@@ -22,14 +22,14 @@ class Asker:
 
     def __init__(self, client: Client, digests: str | None) -> None:
         self._client = client
-        self._sent_before = client.sent
+        self._sent_before = client.sent_here
         self._before: dict[str, str] = json.loads(digests) if digests else {}
         self._now: dict[str, str] = {}
 
     @property
     def sent(self) -> int:
         """How many requests the look took so far, repeated ones included."""
-        return self._client.sent - self._sent_before
+        return self._client.sent_here - self._sent_before
 
     @property
     def digests(self) -> str | None:

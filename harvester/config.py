@@ -222,8 +222,6 @@ def _pace_warnings(api: ApiSettings) -> Iterator[str]:
         )
     if base.scheme == "http" and base.hostname not in {"localhost", "127.0.0.1", "::1"}:
         yield f"api.base_url = {api.base_url} sends the key unencrypted; use https"
-    if api.in_flight > 1:
-        yield f"api.in_flight = {api.in_flight} has no effect in this version; one is under way"
 
 
 def _key_warnings(settings: Settings) -> Iterator[str]:

@@ -5,7 +5,7 @@ step, until nothing is due. What an answer may do is decided here and nowhere el
 """
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -14,11 +14,12 @@ from typing import Any
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import InternalError, OperationalError
 
-from harvester import outcome, step, watchlist
+from harvester import flight, outcome, step, watchlist
 from harvester.admission import Admission, Waiting
 from harvester.api.client import Client
 from harvester.api.pace import Pacer
 from harvester.asker import Asker
+from harvester.choice import Choice
 from harvester.clock import Clock
 from harvester.config import Settings
 from harvester.endpoints import ENDPOINTS, Observation, Steps
@@ -28,7 +29,6 @@ from harvester.question import ask_of
 from harvester.stop import Stop
 from harvester.store import (
     absence,
-    demand,
     evidence,
     history,
     known,
@@ -81,6 +81,7 @@ class Harvest:
     evidence_ids: Iterator[int]
     tell: Callable[[Told], None] = lambda _told: None
     admission: Admission = field(default_factory=Admission)
+    in_flight: int = 1
 
 
 def plan(harvest: Harvest) -> None:
@@ -102,6 +103,16 @@ def round_of(harvest: Harvest, selection: Selection) -> Iterator[Told]:
     struck: list[Poll] = []
     with harvest.engine.begin() as conn:
         polls.pull_back(conn, at=harvest.clock())
+    walk = _one_by_one if harvest.in_flight == 1 else _together
+    yield from walk(harvest, selection, struck)
+    if struck:
+        raise Struck(
+            f"a bug struck {len(struck)} polls (first: {struck[0].job} {struck[0].target}), which "
+            "are put off; please report the traceback above"
+        )
+
+
+def _one_by_one(harvest: Harvest, selection: Selection, struck: list[Poll]) -> Iterator[Told]:
     while (poll := _next(harvest, selection)) is not None:
         harvest.stop.check()
         _give_up_where_asked_to_wait(harvest)
@@ -109,11 +120,35 @@ def round_of(harvest: Harvest, selection: Selection) -> Iterator[Told]:
         if told is not None:
             yield told
         _give_up_when_unavailable(harvest, told)
-    if struck:
-        raise Struck(
-            f"a bug struck {len(struck)} polls (first: {struck[0].job} {struck[0].target}), which "
-            "are put off; please report the traceback above"
-        )
+
+
+def _together(harvest: Harvest, selection: Selection, struck: list[Poll]) -> Iterator[Told]:
+    """Ask several polls at once, each in a thread of its own (see `flight`)."""
+    failed: Told | None = None
+    refused: Poll | None = None
+
+    def choose(in_hand: Sequence[Poll]) -> Poll | None:
+        _give_up_when_unavailable(harvest, failed)
+        if harvest.client.is_pausing:
+            return None
+        _give_up_where_asked_to_wait(harvest)
+        return _next(harvest, selection, in_hand)
+
+    def work(poll: Poll) -> Told | None:
+        nonlocal failed, refused
+        try:
+            told = _ask_in_spite_of_bugs(harvest, poll, selection, struck)
+        except Refused:
+            refused = poll
+            raise
+        failed = told if told and told.attempt and told.attempt.error else failed
+        return told
+
+    try:
+        yield from flight.together(choose, work, most=harvest.in_flight, stop=harvest.stop)
+    finally:
+        if refused is not None:  # of all that were in hand, this one ended the round
+            harvest.tell(Told(refused))
 
 
 def _ask_in_spite_of_bugs(
@@ -134,24 +169,10 @@ def _ask_in_spite_of_bugs(
         return None
 
 
-def _next(harvest: Harvest, selection: Selection) -> Poll | None:
-    """Choose what to ask now, or what may spare us the asking."""
-    at = harvest.clock()
+def _next(harvest: Harvest, selection: Selection, in_hand: Sequence[Poll] = ()) -> Poll | None:
+    choice = Choice(selection, harvest.meter, harvest.admission, harvest.clock())
     with harvest.engine.connect() as conn:
-        poll = _most_urgent(conn, harvest, selection, at)
-        return pairs.first(conn, poll, selection, at=at) if poll else None
-
-
-def _most_urgent(
-    conn: Connection, harvest: Harvest, selection: Selection, at: datetime
-) -> Poll | None:
-    """Choose the most urgent of what is due, but for what has to wait for budget."""
-    if harvest.meter.left is None:
-        return polls.next_due(conn, selection, at=at)
-    if urgent := polls.next_due(conn, selection, at=at, only=demand.URGENT):
-        return urgent
-    room = harvest.admission.room(conn, harvest.meter, at=at)
-    return polls.next_due(conn, selection, at=at, only=demand.fitting(room))
+        return choice.beside(conn, in_hand) if in_hand else choice.next(conn)
 
 
 def waiting(harvest: Harvest, selection: Selection) -> list[Waiting]:
@@ -316,6 +337,7 @@ def _finish(harvest: Harvest, look: _Look, get: Asker) -> Attempt:
     settings, trouble, now = harvest.settings(), look.trouble, harvest.clock()
     attempt = _attempt(look, now, get.sent)
     with harvest.engine.begin() as conn:
+        look = _as_planned_now(conn, harvest, look)
         poll = evidence.prove(conn, look.poll, attempt, harvest.evidence_ids)
         after = outcome.after(settings, poll, attempt, trouble, now=now)
         after |= _account_closed(conn, poll, attempt, get) | _waiting(harvest, after, trouble)
@@ -331,6 +353,12 @@ def _finish(harvest: Harvest, look: _Look, get: Asker) -> Attempt:
         _beat(conn, harvest, attempt.at)
     log.info("%s %s: %s%s", poll.job, poll.target, attempt.outcome, _why(attempt))
     return attempt
+
+
+def _as_planned_now(conn: Connection, harvest: Harvest, look: _Look) -> _Look:
+    """Take over what the watchlist has changed in the plan of a poll that was in hand."""
+    is_alone = harvest.in_flight == 1
+    return look if is_alone else replace(look, poll=polls.again(conn, look.poll))
 
 
 def _account_closed(conn: Connection, poll: Poll, attempt: Attempt, get: Asker) -> dict[str, Any]:

@@ -19,7 +19,8 @@ class Meter:
     """Counts every request, retries included, in the UTC day in which it is sent.
 
     A few requests at a time are reserved, and written down by `note`, before they are sent:
-    a process that is killed cannot tell any more what it asked last.
+    a process that is killed cannot tell any more what it asked last. Threads that share it
+    take turns (`turn`), so that none counts between another's look at what is left and its count.
     """
 
     def __init__(self, daily_budget: int, *, clock: Clock, asked_before: int = 0) -> None:

@@ -5,18 +5,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from harvester.errors import Stopped
+from harvester.turn import Turn
 
 
 class Stop:
     """Set by a signal handler, looked at between steps, and heeded while waiting.
 
     `interruptible` marks the stretches (a request, a pause) that a signal in the main
-    thread may break off; everywhere else the wish waits for the next `check`.
+    thread may break off; everywhere else the wish waits for the next `check`. Where several
+    threads work (`shared`), they are the stretches in which another thread has its turn.
     """
 
     def __init__(self) -> None:
         self._wish = threading.Event()
         self._is_interruptible = False
+        self._turn: Turn | None = None
 
     @property
     def is_wished(self) -> bool:
@@ -26,17 +29,23 @@ class Stop:
     def request(self, *_signal: object) -> None:
         """Ask to stop; usable as a signal handler."""
         self._wish.set()
+        if self._turn is not None:
+            self._turn.ring()
         if self._is_interruptible:
             raise Stopped
 
     def check(self) -> None:
-        """Raise `Stopped` if somebody asked to stop."""
-        if self.is_wished:
+        """Raise `Stopped` if somebody asked to stop, or if nothing more may be begun."""
+        if self.is_wished or (self._turn is not None and self._turn.is_over):
             raise Stopped
 
     @contextmanager
     def interruptible(self) -> Iterator[None]:
         """Let `request` break off what happens inside."""
+        if self._turn is not None:
+            with self._passed_on(self._turn):
+                yield
+            return
         self._is_interruptible = True
         try:
             self.check()
@@ -46,6 +55,28 @@ class Stop:
 
     def wait(self, seconds: float) -> None:
         """Pause for so many seconds; raise `Stopped` as soon as somebody asks to stop."""
+        turn = self._turn
         with self.interruptible():
-            self._wish.wait(max(0.0, seconds))
+            (self._wish.wait if turn is None else turn.pause)(max(0.0, seconds))
         self.check()
+
+    @contextmanager
+    def shared(self) -> Iterator[Turn]:
+        """Let other threads work while one waits; afterwards they can do nothing any more."""
+        self._turn = turn = Turn()
+        try:
+            yield turn
+        finally:
+            self._turn = None
+            turn.leave()
+
+    @contextmanager
+    def _passed_on(self, turn: Turn) -> Iterator[None]:
+        """Let others work; what came of the wait counts only while somebody is there to use it."""
+        self.check()
+        try:
+            with turn.passed_on():
+                yield
+        finally:
+            if turn.is_left or self.is_wished:
+                raise Stopped

@@ -285,6 +285,32 @@ def test_a_signal_ends_a_fetch_in_good_order_even_while_a_request_hangs(
     assert shell("fetch").code == 0
 
 
+def test_a_signal_ends_a_fetch_in_good_order_while_several_requests_hang(
+    shell: Shell, bench: Bench, world: World
+) -> None:
+    bench.configure(WATCH, database="sqlite:///harvester.db", api="in_flight = 4")
+    world.fail("hang", seconds=20, times=9)
+    with started(shell, world, "fetch", asked=3) as process:
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=10)
+    assert process.returncode == 130
+    assert err == "stopped; the next fetch goes on where this one ended\n"
+    world.faults.clear()
+    assert shell("db", "check").code == 0
+    assert shell("fetch").code == 0
+
+
+def test_a_refused_key_is_counted_once_though_several_requests_were_under_way(
+    shell: Shell, bench: Bench, world: World
+) -> None:
+    bench.configure(WATCH, database="sqlite:///harvester.db", api="in_flight = 4")
+    world.fail("401", only="API_GetAchievementDistribution")
+    told = shell("fetch", "--format", "json")
+    assert told.code == 4
+    failed = {row["job"]: row["failed"] for row in json.loads(told.out) if row["failed"]}
+    assert failed == {"distribution": 1}
+
+
 class started:  # noqa: N801 - used like a function
     """Start a command, and wait until it has asked so often."""
 

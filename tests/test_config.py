@@ -368,7 +368,6 @@ def test_nothing_is_said_about_the_defaults() -> None:
     [
         ("[api]\nrequests_per_second = 4.5", "api.requests_per_second = 4.5 is more than"),
         ('[api]\nbase_url = "http://example.org/"', "sends the key unencrypted"),
-        ("[api]\nin_flight = 2", "api.in_flight = 2 has no effect"),
         (
             '[jobs.developer-tickets]\nevery = "0 4 * * *"\nadaptive = true',
             "jobs.developer-tickets.adaptive has no effect on a cron expression",

@@ -91,8 +91,10 @@ class Hunt:
             assert process.exitcode == 0
 
 
-@pytest.fixture
-def bench(bench_of: Callable[..., Bench], world: World, sqlite_url: str) -> Bench:
+@pytest.fixture(params=[1, 4])
+def bench(
+    request: pytest.FixtureRequest, bench_of: Callable[..., Bench], world: World, sqlite_url: str
+) -> Bench:
     """Watch a game with two achievements that many hold, many of them since one second."""
     world.add_game(1, "Sonic", 1)
     players = crowd(world, PLAYERS)
@@ -104,7 +106,7 @@ def bench(bench_of: Callable[..., Bench], world: World, sqlite_url: str) -> Benc
     for place in range(130):
         world.open_ticket(11, players[place], reported_at=NOW - timedelta(days=place))
     watch = '[watch]\ngames = [1]\nusers = ["P00001"]\ndevelopers = ["SandboxOwner"]'
-    return bench_of(watch, database=sqlite_url)
+    return bench_of(watch, database=sqlite_url, api=f"in_flight = {request.param}")
 
 
 def stir(world: World, rng: random.Random) -> None:

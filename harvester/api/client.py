@@ -9,7 +9,9 @@ import logging
 import math
 import random
 import re
+import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import KW_ONLY, dataclass, field, replace
@@ -87,6 +89,10 @@ class Client:
     `admit` is called before every attempt and may refuse it by raising. `sent` counts
     attempts; `failures_in_a_row` those that ended `Unavailable`, since the last usable
     answer; until `not_before` nothing may be asked, because RA said 429.
+
+    Several threads may ask if only one of them has its turn (`stop`) outside of waiting. What
+    was under way when RA said 429 is one trouble with it, and counts neither way; who comes
+    to ask while another thread sits out the pause waits as well.
     """
 
     api: ApiSettings
@@ -102,11 +108,25 @@ class Client:
     not_before: datetime | None = field(default=None, init=False)
     _too_fast: int = field(default=0, init=False)  # 429 in a row
     _forbidden: int = field(default=0, init=False)  # 403 pages in a row
+    _pausing: int = field(default=0, init=False)  # threads that sit out a 429 of theirs
+    _slowed_at: int = field(default=0, init=False)  # what was sent when RA last said 429
+    _forbidden_at: int = field(default=0, init=False)  # … and turned us away with a 403 page
+    _sent_by: Counter[int] = field(default_factory=Counter, init=False)  # by thread
 
     def __post_init__(self) -> None:
         keep_out_of_logs()
         self._scrub = scrubber(self.api.key.get_secret_value())
         self._session = _session(self.api)
+
+    @property
+    def sent_here(self) -> int:
+        """How many attempts were made in this thread."""
+        return self._sent_by[threading.get_ident()]
+
+    @property
+    def is_pausing(self) -> bool:
+        """Whether a thread sits out a pause that RA asked for."""
+        return self._pausing > 0
 
     def get(self, request: Request[P]) -> P:
         """Ask; raise `Refused`, `Unavailable`, `NotFound`, `Invalid` or `Stopped`.
@@ -123,6 +143,7 @@ class Client:
         return answered  # noqa: RET504 - else P would be taken for one that may be None
 
     def _patiently(self, request: Request[P], digest: str | None) -> tuple[P | None, str]:
+        self.stop.check()
         self._heed_pause()
         while True:
             try:
@@ -140,60 +161,92 @@ class Client:
     # --- waiting -----------------------------------------------------------------------
 
     def _heed_pause(self) -> None:
-        """Refuse to ask before the pause that an earlier 429 asked for is over."""
-        left = (self.not_before - self.now()).total_seconds() if self.not_before else 0
-        if left > 0:
+        """Refuse to ask before the pause that an earlier 429 asked for is over.
+
+        Where another thread sits it out, wait until it has done so.
+        """
+        while self._pausing:
+            (self.wait or self.stop.wait)(max(1.0, self._left()))
+        if (left := self._left()) > 0:
             moment = f"{self.not_before:%Y-%m-%d %H:%M:%S} UTC"
             raise TooManyRequests(f"RetroAchievements wants no request before {moment}", left)
         self.not_before = None
 
+    def _left(self) -> float:
+        """Tell how many seconds are left of the pause that RA asked for."""
+        return (self.not_before - self.now()).total_seconds() if self.not_before else 0.0
+
     def _pause(self, seconds: float) -> None:
         _log.info("asked too fast; waiting %.0f s", seconds)
-        (self.wait or self.stop.wait)(seconds)
-        self.not_before = None
+        until, self._pausing = self.not_before, self._pausing + 1
+        try:
+            (self.wait or self.stop.wait)(seconds)
+        finally:
+            self._pausing -= 1
+        if self.not_before == until:  # else RA asked for a longer one meanwhile
+            self.not_before = None
 
-    def _too_many(self, answer: Answer) -> TooManyRequests:
+    def _take_turn(self) -> None:
+        """Wait for the pace, and anew where RA asked for a pause meanwhile."""
+        self.pacer.take()
+        while self._pausing or self._left() > 0:
+            self._heed_pause()
+            self.pacer.take()
+
+    def _too_many(self, answer: Answer, number: int) -> TooManyRequests:
         """Slow down, and say how long nothing may be asked."""
-        self.pacer.slow_down()
-        self._too_fast += 1
+        if number > self._slowed_at:
+            self.pacer.slow_down()
+            self._too_fast += 1
         now = self.now()
         told = retry_after(answer.retry_after, now)
         seconds = backoff(self._too_fast, self.chance) if told is None else told
+        seconds = max(seconds, self._left())
         self.not_before = now + timedelta(seconds=math.ceil(seconds))
         return TooManyRequests(f"HTTP 429: asked too fast; to wait {seconds:.0f} s", seconds)
 
     # --- one attempt -------------------------------------------------------------------
 
     def _attempt(self, request: Request[P], digest: str | None) -> tuple[P | None, str]:
-        self.pacer.take()
+        self._take_turn()
         self.admit()
+        number = self.sent + 1
         try:
-            answered = self._answered(request, digest)
+            answered = self._answered(request, digest, number)
         except ApiError as trouble:
-            self._count(trouble)
+            self._count(trouble, number)
             self._finish(trouble, request)
             raise
-        self._count(None)
+        self._count(None, number)
         return answered
 
-    def _count(self, trouble: ApiError | None) -> None:
+    def _count(self, trouble: ApiError | None, number: int) -> None:
+        if number <= self._slowed_at:
+            return
+        if isinstance(trouble, TooManyRequests):
+            self._slowed_at = self.sent
         if isinstance(trouble, Unavailable):
             self.failures_in_a_row += 1
         else:
             self.failures_in_a_row = self._too_fast = 0
 
-    def _answered(self, request: Request[P], digest: str | None) -> tuple[P | None, str]:
+    def _answered(
+        self, request: Request[P], digest: str | None, number: int
+    ) -> tuple[P | None, str]:
         answer = self._exchanged(request)
         if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
-            raise self._too_many(answer)
-        self._count_forbidden(answer)
+            raise self._too_many(answer, number)
+        self._count_forbidden(answer, number)
         own = _digest(answer)
         return (None if own == digest else judge(request, answer)), own
 
-    def _count_forbidden(self, answer: Answer) -> None:
+    def _count_forbidden(self, answer: Answer, number: int) -> None:
         """Take the third 403 page in a row for a refusal; one may be a passing whim."""
+        if number <= self._forbidden_at:  # it was under way: the same whim
+            return
         is_forbidden = answer.status == HTTPStatus.FORBIDDEN and answer.is_page
         self._forbidden = self._forbidden + 1 if is_forbidden else 0
+        self._forbidden_at = self.sent if is_forbidden else self._forbidden_at
         if self._forbidden >= PATIENCE:
             raise Refused(
                 "the server before RetroAchievements has turned us away three times (HTTP 403); "
@@ -219,6 +272,7 @@ class Client:
     def _exchanged(self, request: Request[P]) -> Answer:
         """Send, and log how it went; trouble with the connection is `Unavailable`."""
         self.sent += 1
+        self._sent_by[threading.get_ident()] += 1
         began = time.monotonic()
         try:
             with self.stop.interruptible():

@@ -209,7 +209,8 @@ class Asked:
     """One request as the server saw it; `status` is 0 until, or unless, it was answered.
 
     `at` is simulated time, `monotonic` real seconds at arrival, `bytes` the size of the body
-    before compression, `params` the query without the key and the username.
+    before compression, `params` the query without the key and the username. `beside` counts
+    the requests that had not been answered to the end when this one came.
     """
 
     at: datetime
@@ -219,3 +220,4 @@ class Asked:
     status: int
     bytes: int
     user_agent: str
+    beside: int = 0

@@ -60,6 +60,7 @@ class _Server(ThreadingHTTPServer):
         self.world = world
         self.closing = threading.Event()
         self.errors: list[BaseException] = []
+        self.under_way: set[object] = set()  # handlers whose answer has not left to the end
         self._connections: set[object] = set()
 
     def stop(self) -> None:
@@ -120,11 +121,23 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(page_of_html(404, "Not Found"))
             return
         with self.server.world.lock:
-            reply, fault = self._reply(name, params)
-        self._deliver(reply, fault)
+            beside = len(self.server.under_way)
+            self.server.under_way.add(self)
+            reply, fault = self._reply(name, params, beside)
+        try:
+            self._deliver(reply, fault)
+        finally:
+            self._is_through()
 
-    def _reply(self, name: str, params: Mapping[str, str]) -> tuple[Reply, Fault | None]:
-        world, asked = self.server.world, self._asked(name, params)
+    def _is_through(self) -> None:
+        """Count no more as under way: before the last piece leaves, or the next request is here."""
+        with self.server.world.lock:
+            self.server.under_way.discard(self)
+
+    def _reply(
+        self, name: str, params: Mapping[str, str], beside: int
+    ) -> tuple[Reply, Fault | None]:
+        world, asked = self.server.world, replace(self._asked(name, params), beside=beside)
         if world.before_answer is not None:
             world.before_answer(asked)
         fault = world.faults.strike(name)
@@ -175,6 +188,8 @@ class _Handler(BaseHTTPRequestHandler):
             body, self.close_connection = body[: int(len(body) * kept)], True
         size = max(1, -(-len(body) // pieces))
         for start in range(0, len(body), size):
+            if start + size >= len(body):
+                self._is_through()
             self.wfile.write(body[start : start + size])
             self.wfile.flush()
             self._rest(rest)

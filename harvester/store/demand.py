@@ -31,6 +31,12 @@ class Room:
         """Whether everything may be asked."""
         return self.for_sweeps is None
 
+    def less(self, requests: int) -> "Room":
+        """Tell what is left beside looks in hand that may still send so many requests."""
+        if self.for_sweeps is None or self.for_backfill is None:
+            return self
+        return Room(max(0, self.for_sweeps - requests), max(0, self.for_backfill - requests))
+
 
 @dataclass(frozen=True)
 class Planned:

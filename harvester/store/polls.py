@@ -244,6 +244,12 @@ def _changing(names: tuple[str, ...]) -> Update:
     return polls.update().where(polls.c.id == bindparam("own")).values(told)
 
 
+def again(conn: Connection, poll: Poll) -> Poll:
+    """Read a poll again, where others may have written to it meanwhile."""
+    (now,) = matching(conn, polls.c.id == poll.id)
+    return now
+
+
 def forget_answers(conn: Connection, poll: Poll) -> None:
     """Let no equal answer be believed by the other polls of a game of which this one told news."""
     others = (polls.c.game_id == poll.game_id) & (polls.c.job == poll.job) & (polls.c.id != poll.id)

@@ -8,7 +8,7 @@ import pytest
 from harvests import rows
 from worlds import NOW, Bench
 
-from harvester import app, clock, config, harvest
+from harvester import app, clock, config, harvest, process
 from harvester.errors import DatabaseUnfit
 from harvester.harvest import Harvest
 from harvester.sandbox.world import World
@@ -202,7 +202,7 @@ def test_the_count_belongs_to_the_day_of_the_clock_though_what_is_written_is_dat
     with bench.harvest() as made:
         made.meter.admit()
         with made.engine.begin() as conn:
-            harvest._beat(conn, made, world.now + timedelta(days=1))
+            process.note(conn, made, world.now + timedelta(days=1))
     assert last_run(bench)["requests_on"] == NOW.date()
 
 

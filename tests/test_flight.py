@@ -16,7 +16,7 @@ from sqlalchemy.exc import OperationalError
 from test_daemon import daemon_of, stopped, until
 from worlds import NOW, Bench
 
-from harvester import app, clock, harvest
+from harvester import app, clock, harvest, look
 from harvester.endpoints import ENDPOINTS, Endpoint, Get, Steps
 from harvester.errors import BudgetSpent, DatabaseUnfit, GaveUp, Refused, Stopped, Struck
 from harvester.harvest import Harvest, Told
@@ -334,7 +334,7 @@ def test_a_database_that_fails_ends_the_round_at_once(
     def fail(*_: object) -> None:
         raise OperationalError("UPDATE", {}, Exception("disk full"))
 
-    monkeypatch.setattr(harvest, "_finish", fail)
+    monkeypatch.setattr(look, "_finish", fail)
     with pytest.raises(DatabaseUnfit, match="disk full"):
         fetch(bench, TICKETS)
     assert len(asked(bench.world)) <= MOST

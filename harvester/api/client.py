@@ -19,15 +19,15 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from hashlib import blake2b
 from http import HTTPStatus
-from typing import Any, Final, Protocol, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 import requests
-from pydantic import SecretStr
 from requests.adapters import HTTPAdapter
 from requests.exceptions import RequestException
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from harvester import __version__
+from harvester.api.account import ApiSettings
 from harvester.api.answers import JSON, Answer, judge
 from harvester.api.fields import text
 from harvester.api.pace import LONGEST_WAIT, Pacer, backoff, retry_after
@@ -48,34 +48,6 @@ _one_line = text(200)  # of a header, which reaches messages and the database
 _TIMEOUTS_PER_ANSWER = 4  # a timeout is per read; an answer that drips must end, too
 
 _log = logging.getLogger("harvester.api")
-
-
-class ApiSettings(Protocol):
-    """What the client has to know; `harvester.config` has it."""
-
-    @property
-    def username(self) -> str:
-        """The account's name, sent along as RA's older documents ask."""
-
-    @property
-    def key(self) -> SecretStr:
-        """The account's web API key."""
-
-    @property
-    def base_url(self) -> str:
-        """Where the scripts are, such as https://retroachievements.org/API/."""
-
-    @property
-    def auth(self) -> str:
-        """How the key travels: "query" (documented) or "bearer"."""
-
-    @property
-    def contact(self) -> str:
-        """Whom RA's staff may ask about these requests; "" for the project."""
-
-    @property
-    def timeout(self) -> timedelta:
-        """How long to wait for a connection, and for each part of an answer."""
 
 
 def _nothing() -> None:

@@ -134,7 +134,7 @@ def waiting(harvest: Harvest, selection: Selection) -> list[Waiting]:
 
 def _give_up_where_asked_to_wait(harvest: Harvest) -> None:
     until = harvest.client.not_before
-    if until is not None and until > harvest.clock():
+    if until is not None and harvest.client.is_asked_to_wait:
         raise GaveUp(f"RA asked us to wait until {until:%Y-%m-%d %H:%M:%S} UTC; the rest stays due")
 
 

@@ -60,10 +60,11 @@ def ask(harvest: Harvest, poll: Poll, selection: Selection) -> Told | None:
 
 def _believed(harvest: Harvest, poll: Poll) -> str | None:
     """Tell the answers that need no reading; none where one may prove or clear an absence."""
-    if poll.digests is None or poll.user_id is None:
+    if poll.digests is None or poll.job != "progress":
         return poll.digests
     with harvest.engine.connect() as conn:
-        return None if absence.is_suspected(conn, poll.user_id) else poll.digests
+        seen = pairs.eyes(conn, poll, at=harvest.clock()) or poll
+        return None if absence.is_suspected(conn, seen.user_id) else poll.digests
 
 
 def _look(harvest: Harvest, poll: Poll, get: Asker) -> _Look:

@@ -75,5 +75,5 @@ class Meter:
 
     def _turn_the_day(self) -> None:
         today = self._clock().date()
-        if today != self._day:
+        if today > self._day:  # a clock that steps back renews no budget
             self._day, self._before, self._that_day, self._reserved = today, 0, 0, 0

@@ -63,6 +63,7 @@ def struck(poll: Poll, at: datetime, bug: Exception) -> dict[str, Any]:
         "last_error": words,
         "failures": poll.failures + 1,
         "due_at": at + pause(poll),
+        "digests": None,
     }
 
 

@@ -1,7 +1,7 @@
 """What a poll asks about, and what is already known that bears on the asking."""
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
@@ -9,8 +9,8 @@ from harvester import watchlist
 from harvester.api.fields import is_ulid
 from harvester.config import Settings, WatchedGame
 from harvester.endpoints import Ask, Reach
-from harvester.store import known, movement, moving, pairs, polls, users
-from harvester.store.polls import MOVED, ROUTINE, Poll
+from harvester.store import known, movement, pairs, polls, users
+from harvester.store.polls import MOVED, Poll
 from harvester.store.rows import UserRef
 
 
@@ -53,7 +53,9 @@ def _about_distribution(conn: Connection, settings: Settings, poll: Poll, ask: A
         ask,
         known_promoted=counts.get(True, 0),
         known_unpromoted=counts.get(False, 0),
-        movement=movement.of_game(conn, ask.game, at=ask.at),
+        movement=movement.of_game(
+            conn, ask.game, at=ask.at, within=timedelta(seconds=poll.interval_seconds)
+        ),
         next_at=polls.on_grid(poll, ask.at),
         at_most=settings.jobs.distribution.at_most,
     )
@@ -75,25 +77,25 @@ def _about_list(conn: Connection, settings: Settings, poll: Poll, ask: Ask) -> A
     counters = known.counters(conn, ask.achievement) or token
     return replace(
         ask,
-        reach=_reach(settings, poll, token, counters, ask.at),
+        reach=_reach(settings, poll, ask.at),
         token=token,
         counters=counters,
         listed_from_at=poll.listed_from_at,
     )
 
 
-def _reach(settings: Settings, poll: Poll, token: str, counters: str, at: datetime) -> Reach:
+def _reach(settings: Settings, poll: Poll, at: datetime) -> Reach:
     """Tell how much of a list is due.
 
-    Counters that fell, and a sweep that is due or was asked for by hand, want all of it. A list
-    that is read by the clock is swept like the others.
+    A sweep that is due, because counters fell or because it is time, wants all of it, and so
+    does who asks by hand. A list that is read by the clock is swept like the others.
     """
     is_moved = poll.priority == MOVED and poll.memory is not None
     if poll.listed_at is None:
         return "head" if is_moved else "first"
-    if not polls.is_on_change(poll) and poll.priority != ROUTINE and poll.memory is not None:
-        is_moved = poll.listed_at + settings.jobs.unlocks.sweep > at
-    return "head" if is_moved and not moving.fell(token, counters) else "all"
+    if not polls.is_on_change(poll):
+        is_moved &= poll.listed_at + settings.jobs.unlocks.sweep > at
+    return "head" if is_moved else "all"
 
 
 def _game(settings: Settings, poll: Poll) -> WatchedGame:

@@ -81,6 +81,7 @@ def _counted(
         "churn": poll.churn + moved,
         **counted,
         "fetch_id": fetch_id,
+        "digests": None,  # known to be of what is held only when the look is over
         "rows_opened": poll.rows_opened + changes.opened,
         "rows_closed": poll.rows_closed + changes.closed,
     }

@@ -42,6 +42,7 @@ P = TypeVar("P")
 PATIENCE: Final = 3  # failures in a row after which nothing is waited for any more
 LARGEST_ANSWER: Final = 64 * 2**20  # bytes; the largest real ones are below one MiB
 LARGEST_KEPT: Final = 256 * 2**10  # bytes of an invalid answer, for the bug report
+DAY_SECONDS: Final = 24 * 60 * 60  # the longest pause that RA is believed to ask for
 PROJECT: Final = "https://github.com/ra-harvester/ra-harvester"
 _CHUNK = 64 * 2**10
 _one_line = text(200)  # of a header, which reaches messages and the database
@@ -96,6 +97,11 @@ class Client:
         return self._sent_by[threading.get_ident()]
 
     @property
+    def is_asked_to_wait(self) -> bool:
+        """Whether RA asked for a pause that is not over."""
+        return self._left() > 0
+
+    @property
     def is_pausing(self) -> bool:
         """Whether a thread sits out a pause that RA asked for."""
         return self._pausing > 0
@@ -145,8 +151,9 @@ class Client:
         self.not_before = None
 
     def _left(self) -> float:
-        """Tell how many seconds are left of the pause that RA asked for."""
-        return (self.not_before - self.now()).total_seconds() if self.not_before else 0.0
+        """Tell what is left of the pause; more than a day can only come of a clock gone wrong."""
+        left = (self.not_before - self.now()).total_seconds() if self.not_before else 0.0
+        return left if left <= DAY_SECONDS else 0.0
 
     def _pause(self, seconds: float) -> None:
         _log.info("asked too fast; waiting %.0f s", seconds)
@@ -210,7 +217,7 @@ class Client:
             raise self._too_many(answer, number)
         self._count_forbidden(answer, number)
         own = _digest(answer)
-        return (None if own == digest else judge(request, answer)), own
+        return (None if own and own == digest else judge(request, answer)), own
 
     def _count_forbidden(self, answer: Answer, number: int) -> None:
         """Take the third 403 page in a row for a refusal; one may be a passing whim."""
@@ -379,9 +386,14 @@ def _system_reason(trouble: BaseException | None) -> str:
 
 
 def _digest(answer: Answer) -> str:
-    """Sum up an answer; another version of this program may read more in it."""
+    """Sum up an answer; another version of this program may read more in it.
+
+    An empty list means one thing or another by what else is known: it sums up to nothing.
+    """
+    if not answer.is_data or answer.body == b"[]":
+        return ""
     salt = __version__.encode()[: blake2b.SALT_SIZE]
-    return blake2b(answer.body, digest_size=12, salt=salt).hexdigest() if answer.is_data else ""
+    return blake2b(answer.body, digest_size=12, salt=salt).hexdigest()
 
 
 def shown(request: Request[P]) -> str:

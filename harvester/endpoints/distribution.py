@@ -33,6 +33,8 @@ def is_implied(ask: Ask) -> bool:
     if last is None or now is None or last["official"] != now.official:
         return False
     looked_at = datetime.fromisoformat(last["looked_at"])
+    if looked_at > ask.at:  # by a clock that went wrong
+        return False
     is_final = now.moved_at is None or now.moved_at + LAG <= looked_at
     return is_final and not _is_overdue(ask, looked_at)
 

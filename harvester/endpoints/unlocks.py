@@ -75,7 +75,7 @@ def _taken_up(
     First of all, so that a page that keeps failing further down hides no new unlocks.
     """
     head = Head.from_json(ask.memory, ask.token)
-    if ask.token == ask.counters:
+    if not unlock_head.growth(ask.token, ask.counters):
         return head
     head = yield from unlock_head.read(get, ask, head, ask.counters, seen)
     yield Observation(token=head.token, memory=head.as_json())

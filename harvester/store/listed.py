@@ -12,6 +12,7 @@ from typing import Final, Literal
 from sqlalchemy import Connection, RowMapping, Select, func, select
 
 from harvester.store import known, many, schema
+from harvester.store.pairs import FULL_ROUND
 from harvester.store.polls import RECENT
 from harvester.store.series import Span
 from harvester.store.subjects import Labels
@@ -68,7 +69,7 @@ def _lists(ids: Collection[int]) -> Select[tuple[object, ...]]:
     """Select the polls of lists, with what the counters and the game's own look tell of them."""
     games = (
         select(polls.c.game_id, func.max(polls.c.last_ok_at).label("counted_at"))
-        .where(polls.c.job == "progress")
+        .where(polls.c.job == "progress", ~polls.c.schedule.startswith(FULL_ROUND))
         .group_by(polls.c.game_id)
         .subquery()
     )

@@ -29,12 +29,16 @@ class Movement:
     official: str
 
 
-def of_game(conn: Connection, game: int | None, *, at: datetime) -> Movement | None:
-    """Tell how a game's counters moved; None unless they were looked at within their interval.
+def of_game(
+    conn: Connection, game: int | None, *, at: datetime, within: timedelta
+) -> Movement | None:
+    """Tell how a game's counters moved; None unless they were looked at lately.
+
+    That is `within` that time and within their own interval.
 
     Cost: O(achievements and watched players of the game), whatever the history.
     """
-    if not _is_fresh(conn, game, at):
+    if not _is_fresh(conn, game, at, within):
         return None
     first_at = conn.scalar(select(func.min(counted.valid_from)).where(counted.game_id == game))
     ours = (own.game_id == game) & own.is_promoted.is_(True)
@@ -53,12 +57,12 @@ def _digest(ids: list[int]) -> str:
     return blake2b(" ".join(map(str, ids)).encode(), digest_size=8).hexdigest()
 
 
-def _is_fresh(conn: Connection, game: int | None, at: datetime) -> bool:
+def _is_fresh(conn: Connection, game: int | None, at: datetime, within: timedelta) -> bool:
     """Tell whether a look at the game itself is no older than it may be; see `_eager`."""
     looks = select(polls.c.last_attempt_at, polls.c.interval_seconds).where(*_eager(game))
     return any(
-        row.last_attempt_at + timedelta(seconds=row.interval_seconds) >= at
-        for row in conn.execute(looks)
+        timedelta() <= at - looked_at <= min(timedelta(seconds=seconds), within)
+        for looked_at, seconds in conn.execute(looks)
     )
 
 

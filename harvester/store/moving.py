@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select
 
 from harvester.store import evidence, polls, schema
 from harvester.store.known import token
-from harvester.store.polls import MOVED, SWEEP, Poll
+from harvester.store.polls import MOVED, ROUTINE, SWEEP, Poll
 
 lists, achievements, counters = schema.polls, schema.achievements, schema.achievement_counters
 
@@ -50,12 +50,21 @@ def _watched(conn: Connection, game_id: int) -> list[tuple[Poll, str]]:
 
 
 def _move(conn: Connection, poll: Poll, now: str, at: datetime) -> None:
+    """Make a list due: its head, or all of it where the counters fell, now or before."""
     has_fallen = fell(poll.token or "", now)
     if has_fallen and poll.listed_at is None:
         return  # what was taken back is seen when the first listing is over
-    priority = min(poll.priority, SWEEP if has_fallen else MOVED)
+    is_wanted_whole = has_fallen or _is_called_for(poll, at)
+    priority = ROUTINE if poll.priority == ROUTINE else SWEEP if is_wanted_whole else MOVED
     if priority != poll.priority or poll.due_at > at:
         polls.change(conn, poll, due_at=min(poll.due_at, at), priority=priority)
+
+
+def _is_called_for(poll: Poll, at: datetime) -> bool:
+    """Whether a complete reading is due before its time, because counters fell."""
+    if poll.priority != SWEEP or poll.listed_at is None or poll.due_at > at:
+        return False
+    return poll.due_at < polls.on_grid(poll, min(poll.listed_at, at))
 
 
 def fell(before: str, now: str) -> bool:

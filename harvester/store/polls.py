@@ -345,6 +345,7 @@ def rests(poll: Poll, at: datetime, *, is_longer: bool = False) -> dict[str, Any
     """
     if poll.listed_at is None:
         return {"priority": BACKFILL, "due_at": at}
+    if not is_on_change(poll):
+        return {"priority": MOVED}  # its head is read by the clock
     swept_at = min(poll.listed_at, at)
-    due = {"due_at": on_grid(poll, swept_at, is_longer=is_longer)} if is_on_change(poll) else {}
-    return {"priority": SWEEP, **due}
+    return {"priority": SWEEP, "due_at": on_grid(poll, swept_at, is_longer=is_longer)}

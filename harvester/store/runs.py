@@ -3,7 +3,7 @@
 import os
 import socket
 from dataclasses import dataclass, fields
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Final
 
 from sqlalchemy import Connection, RowMapping, bindparam, func, select
@@ -12,6 +12,7 @@ from harvester import __version__
 from harvester.store import schema
 
 runs = schema.runs
+LONGEST_WAIT = timedelta(days=1)  # of those that RA's answers are believed
 
 
 @dataclass(frozen=True)
@@ -76,9 +77,14 @@ def legacy(conn: Connection, *, at: datetime) -> Legacy:
         asked,
         last["pace_factor"],
         last["quiet_since_at"] or last["beat_at"],
-        last["not_before_at"],
+        _believable(last["not_before_at"], at),
         last["ended_at"] or at,
     )
+
+
+def _believable(until: datetime | None, at: datetime) -> datetime | None:
+    """Forget a wait that only a clock gone wrong can have put so far ahead."""
+    return None if until is None or until > at + LONGEST_WAIT else until
 
 
 def asked_on(conn: Connection, day: date) -> int:

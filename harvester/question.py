@@ -5,11 +5,12 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from harvester import watchlist
+from harvester import outcome, watchlist
 from harvester.api.fields import is_ulid
 from harvester.config import Settings, WatchedGame
 from harvester.endpoints import Ask, Reach
 from harvester.store import known, movement, pairs, polls, users
+from harvester.store.evidence import Attempt
 from harvester.store.polls import MOVED, Poll
 from harvester.store.rows import UserRef
 
@@ -49,6 +50,7 @@ def _is_for_all(settings: Settings, poll: Poll) -> bool:
 def _about_distribution(conn: Connection, settings: Settings, poll: Poll, ask: Ask) -> Ask:
     """Tell how many achievements there are, and what may spare us the asking."""
     counts = known.achievement_counts(conn, ask.game)
+    unchanged = Attempt("unchanged", ask.at, 0)
     return replace(
         ask,
         known_promoted=counts.get(True, 0),
@@ -56,7 +58,7 @@ def _about_distribution(conn: Connection, settings: Settings, poll: Poll, ask: A
         movement=movement.of_game(
             conn, ask.game, at=ask.at, within=timedelta(seconds=poll.interval_seconds)
         ),
-        next_at=polls.on_grid(poll, ask.at),
+        next_at=outcome.after(settings, poll, unchanged, None, now=ask.at)["due_at"],
         at_most=settings.jobs.distribution.at_most,
     )
 

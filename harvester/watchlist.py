@@ -11,7 +11,6 @@ from harvester.store.known import KnownAchievement
 from harvester.store.polls import BACKFILL, Poll, Wanted
 
 MANY = 50  # pairs of a player and a game from which on the players are surveyed
-A_DAY = 86400
 
 
 def polls(
@@ -66,16 +65,10 @@ def _of_game(settings: Settings, game: WatchedGame, job: str, at: datetime) -> W
 def _of_pair(settings: Settings, game: WatchedGame, player: str, at: datetime) -> Wanted:
     text, seconds = _timing(settings, job_schedule(settings, "progress", game), at)
     if is_surveyed(settings):
-        seconds = max(_at_most(settings), seconds)
+        seconds = max(int(settings.jobs.progress.at_most.total_seconds()), seconds)
         text = f"{pairs.FULL_ROUND}{seconds}s"
     target = f"game {game.id}, player {player}"
     return Wanted("progress", target, text, seconds, game_id=game.id, asked_as=player)
-
-
-def _at_most(settings: Settings) -> int:
-    """Tell how old the full look at a surveyed pair may be, in seconds."""
-    at_most = settings.jobs.progress.at_most
-    return A_DAY if at_most is None else int(at_most.total_seconds())
 
 
 def _of_surveys(settings: Settings, at: datetime) -> Schedule:

@@ -155,3 +155,22 @@ def test_a_look_that_was_late_does_not_stretch_at_most(quiet: Bench) -> None:
             assert quiet.world.now - seen <= timedelta(days=7)
             seen = quiet.world.now
     assert seen > NOW + 5 * DAY
+
+
+def test_intervals_that_adapt_do_not_stretch_at_most(
+    bench_of: BenchOf, sqlite_url: str, ann: str
+) -> None:
+    assert ann
+    jobs = '[jobs.distribution]\nevery = "36h"\nadaptive = true'
+    bench = bench_of(AND_ANN, database=sqlite_url, api=STILL, jobs=jobs)
+    fetch(bench)
+    seen, real = bench.world.now, [looks(bench)]
+    for _ in range(35 * 4):
+        bench.world.advance(hours=6)
+        fetch(bench)
+        real.append(looks(bench))
+        if real[-1]:
+            assert bench.world.now - seen <= timedelta(days=7)
+            seen = bench.world.now
+    assert bench.world.now - seen <= timedelta(days=7)
+    assert sum(real) <= 2 * 10

@@ -5,7 +5,6 @@ from datetime import timedelta
 import pytest
 from harvests import (
     AND_ANN,
-    EVERYTHING,
     STILL,
     BenchOf,
     asked,
@@ -18,7 +17,7 @@ from harvests import (
 )
 from worlds import NOW, Bench
 
-from harvester.errors import BudgetSpent
+from harvester.errors import BudgetSpent, GaveUp
 from harvester.meter import Meter
 from harvester.sandbox.world import World
 from harvester.store import schema
@@ -107,7 +106,8 @@ def test_a_list_newer_than_the_counters_is_read_at_its_head(
     for _ in range(2):  # by hand, which no cheaper answer of the round disproves
         asked(world)
         fetch(bench, LISTS, is_all=True)
-        assert [one.params["o"] for one in asked(world) if one.params["a"] == "11"] == ["0"]
+        pages = [one.params["o"] for one in asked(world) if one.params["a"] == "11"]
+        assert pages in (["0"], ["0", "20"])  # 19 known rows are one too few
 
 
 def test_a_first_listing_reads_the_head_of_a_list_that_grew_only_once(
@@ -127,16 +127,18 @@ def test_a_first_listing_reads_the_head_of_a_list_that_grew_only_once(
 def test_counters_that_fell_are_not_forgotten_when_they_rise_again(
     bench: Bench, world: World, ann: str
 ) -> None:
+    zoe = world.add_user("Zoe")
+    world.unlock(zoe, 11)
     fetch(bench)
     world.advance(hours=1)
-    world.reset(ann, 11)
+    world.reset(zoe, 11)
     world.fail("502-html", only="API_GetAchievementUnlocks")
     fetch(bench)
     for name in ("Bob", "Cid"):
         world.unlock(world.add_user(name), 11)
     world.advance(hours=1)
     fetch(bench)
-    assert poll(bench, "unlocks", "achievement 11")["token"] == "2/2"
+    assert poll(bench, "unlocks", "achievement 11")["token"] == "3/3"
     (suspected,) = rows(bench, schema.unlock_absences)
     assert suspected["achievement_id"] == 11
 
@@ -156,18 +158,7 @@ def test_a_wait_that_a_wrong_clock_put_months_ahead_is_forgotten(
 ) -> None:
     world.now = NOW + timedelta(days=365)
     world.fail("429", retry_after=20_000)
-    with bench.harvest() as made:
-        list(_quietly(made))
+    with pytest.raises(GaveUp):
+        fetch(bench)
     world.now = NOW
-    assert len(fetch(bench, EVERYTHING)) > 3
-
-
-def _quietly(made: object) -> list[object]:
-    """Ask until RA wants to be left alone."""
-    from harvester import harvest  # noqa: PLC0415
-    from harvester.errors import GaveUp  # noqa: PLC0415
-
-    try:
-        return list(harvest.round_of(made, EVERYTHING))  # type: ignore[arg-type]
-    except GaveUp:
-        return []
+    assert len(fetch(bench)) > 3

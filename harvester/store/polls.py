@@ -224,7 +224,8 @@ def is_on_change(poll: Poll) -> bool:
 
 def pull_back(conn: Connection, *, at: datetime) -> None:
     """Make due what a clock that once was far ahead has put off too far."""
-    ahead = [polls.c.watched_to.is_(None), polls.c.last_attempt_at > at, polls.c.due_at > at]
+    was_ahead = or_(polls.c.last_attempt_at > at, polls.c.watched_from > at)
+    ahead = [polls.c.watched_to.is_(None), was_ahead, polls.c.due_at > at]
     for row in conn.execute(select(polls).where(*ahead)).mappings():
         poll = of(row)
         longest = max(timedelta(seconds=poll.interval_seconds), timedelta(days=1))

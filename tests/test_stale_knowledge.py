@@ -161,4 +161,4 @@ def test_a_wait_that_a_wrong_clock_put_months_ahead_is_forgotten(
     with pytest.raises(GaveUp):
         fetch(bench)
     world.now = NOW
-    assert len(fetch(bench)) > 3
+    assert len(fetch(bench)) >= 3

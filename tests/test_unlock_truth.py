@@ -11,7 +11,7 @@ from typing import Any
 
 from chronicle import DEED, DEEDS, Chronicle, Held, Key
 from harvests import STILL, current, rows
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from pages import small_pages
 from worlds import NOW, Bench
@@ -64,6 +64,7 @@ class Crawl:
     made: Harvest | None = None
     begun: int = 0
     turns: int = 0
+    is_over: bool = False
     looked: int = -1
     read: dict[int, int] = field(default_factory=dict)
     listed: dict[int, int] = field(default_factory=dict)
@@ -111,12 +112,13 @@ class Crawl:
         self.bench.world.before_answer = before_answer
 
     def round(self, turns: int = -1) -> None:
-        """Ask what is due; the process ends before so many turns."""
+        """Ask what is due; the process ends before so many turns, or RA is left alone before."""
         assert self.made is not None
-        self.turns, self.looked = turns, -1
+        self.turns, self.looked, self.is_over = turns, -1, False
         with suppress(BudgetSpent, GaveUp, Stopped):
             for told in harvest.round_of(replace(self.made, tell=self.begin), SELECTION):
                 self.note(told)
+            self.is_over = True
 
     def begin(self, _told: Told) -> None:
         """Remember after which deed a look begins."""
@@ -201,8 +203,8 @@ def follow(crawl: Crawl, steps: list[Any]) -> None:
         crawl.bench.world.advance(hours=hours)
         crawl.upset(*upset)
         assert invented(crawl) == accused(crawl) == []
-        if crawl.looked == crawl.story.number and upset[0] != "spent":
-            assert upset[0] == "ended" or missing(crawl) == []
+        if crawl.is_over and crawl.looked == crawl.story.number and upset[0] != "spent":
+            assert missing(crawl) == []
 
 
 def sweep_twice(crawl: Crawl) -> None:
@@ -235,6 +237,20 @@ def crawled(
     is_watched=st.booleans(),
     sweep_days=st.sampled_from([1, 7]),
     steps=st.lists(STEP, min_size=2, max_size=8),
+)
+@example(  # counters that stay too high, and a page that ends in the second where it began
+    sizes=(33, 13, 14),
+    tied=6,
+    tie_switch=5,
+    is_watched=False,
+    sweep_days=1,
+    steps=[
+        (
+            [("resets", 12, 16), ("freeze", 11), ("unrank", 12, 8)],
+            42,
+            ("meanwhile", 7, [("copy", 11, 3, True, 137)]),
+        )
+    ],
 )
 def test_what_is_known_of_unlocks_is_true_and_after_two_sweeps_complete(
     migrated_file: Path,

@@ -90,9 +90,14 @@ def onward(get: Get, ask: Ask, place: Place, page: payloads.UnlockPage, seen: se
     tied = [row for row in page.rows if row.at == last]
     if len(tied) < len(page.rows):
         offset = place.offset + len(page.rows) - len(tied)
-        edge = handles(tied)
-        return replace(place, offset=offset, edge_at=last, edge=edge, steps_back=0)
+        edge, back = handles(tied), 0 if _is_further(place, last) else place.steps_back
+        return replace(place, offset=offset, edge_at=last, edge=edge, steps_back=back)
     return (yield from _through_tie(get, ask, place, last, seen))
+
+
+def _is_further(place: Place, last: datetime) -> bool:
+    """Whether a page ended further down than any before: else steps back must be numbered."""
+    return place.edge_at is None or last < place.edge_at
 
 
 def _back(place: Place) -> Place:

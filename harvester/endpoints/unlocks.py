@@ -87,7 +87,8 @@ def _kept(ask: Ask, page: payloads.UnlockPage, after: Place, head: Head | None) 
     step = Observation(batches(ask, page.rows))
     if ask.reach != "first":
         return step
-    cursor = {"place": after.as_json(), "unlocks": page.unlocks} if has_end(after) else None
+    unlocks = max(page.unlocks, unlock_head.counters_of(ask.counters)[0])
+    cursor = {"place": after.as_json(), "unlocks": unlocks} if has_end(after) else None
     step = replace(step, cursor=cursor, listed_from_at=after.edge_at)
     return replace(step, memory=head.as_json(), token=head.token) if head else step
 

@@ -86,8 +86,7 @@ class Observation:
 
     `cursor` is opaque JSON, handed back where the poll is taken up again (KEPT: as it was;
     None: nothing to take up). Where one is told, the look may be broken off and go on at a
-    later turn. `memory` is opaque JSON, too, for the next look. `tokens` say what this answer
-    tells of other, dearer lists (job -> achievement -> token), `token` what this poll's own
+    later turn. `memory` is opaque JSON, too, for the next look. `token` is what this poll's own
     reading accounts for; `is_listed` says that it was complete, `listed_from_at` how far back
     it has come. `user` is the poll's user as RA named him. `surveyed` is how far he is in
     games (by id) that have polls of their own.
@@ -97,7 +96,6 @@ class Observation:
     cursor: Any = KEPT
     listings: tuple[Listing, ...] = ()
     gone: tuple[Gone, ...] = ()
-    tokens: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
     token: str | None = None
     memory: Any = KEPT
     is_listed: bool = False

@@ -107,6 +107,7 @@ def versioned(
     key: list[Column[Any]],
     values: list[Column[Any]],
     *,
+    about: str,
     entity: Table | None = None,
     is_large: bool = False,
 ) -> Table:
@@ -123,12 +124,13 @@ def versioned(
         *key,
         *(_ended() if is_large else ()),
         *values,
-        Column("valid_from", Instant, nullable=False),
-        Column("valid_to", Instant),
-        Column("fetch_id", BigInteger),
+        Column("valid_from", Instant, nullable=False, doc="since when this holds"),
+        Column("valid_to", Instant, doc="until when it held; null: still so"),
+        Column("fetch_id", BigInteger, doc="the look in `fetches` that told it"),
         PrimaryKeyConstraint(*names, "ended" if is_large else "valid_from"),
         CheckConstraint("valid_to > valid_from", name="interval"),
         sqlite_with_rowid=False,
+        info={"about": about},
     )
     if not is_large:
         _unique_now(table, names)
@@ -150,6 +152,12 @@ def _ended() -> list[SchemaItem]:
     `integrity_check` takes other columns for null (seen in 3.40).
     """
     return [
-        Column("ended", BigInteger, nullable=False, server_default=text("0")),
+        Column(
+            "ended",
+            BigInteger,
+            nullable=False,
+            server_default=text("0"),
+            doc="`valid_to` in seconds since 1970; 0: still so",
+        ),
         CheckConstraint("(ended = 0) = (valid_to IS NULL)", name="ended"),
     ]

@@ -32,7 +32,7 @@ LEFT JOIN games g ON g.id = h.game_id
 SELECT game, open, request, closed + resolved AS done
 FROM v_game_tickets
 WHERE valid_to IS NULL AND is_promoted
-ORDER BY open DESC, game
+ORDER BY open DESC, game_id
 """,
     "Which of my games has the most open tickets now?",
     schema.game_ticket_counts,

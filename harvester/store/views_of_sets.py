@@ -9,7 +9,8 @@ from harvester.store.view import LATEST, View, Words, inherited, same
 # known before it is read, so that its index serves.
 _HELD: Final = f"""
       SELECT a.id AS achievement_id, a.title AS achievement, a.game_id AS game_id,
-             v.game_id AS played, c.unlocks AS unlocks, c.unlocks_hardcore AS unlocks_hardcore,
+             v.game_id AS played, v.is_promoted AS is_promoted,
+             c.unlocks AS unlocks, c.unlocks_hardcore AS unlocks_hardcore,
              CASE WHEN c.valid_from > v.valid_from
                   THEN c.valid_from ELSE v.valid_from END AS began,
              CASE WHEN coalesce(c.valid_to, {LATEST}) < coalesce(v.valid_to, {LATEST})
@@ -21,13 +22,14 @@ _HELD: Final = f"""
        AND v.valid_from < coalesce(c.valid_to, {LATEST})
        AND coalesce(v.valid_to, {LATEST}) > c.valid_from"""
 _TOLD: Final = """h.achievement_id, h.achievement, h.game_id, h.played,
-           h.unlocks, h.unlocks_hardcore, h.ended"""
+           h.is_promoted, h.unlocks, h.unlocks_hardcore, h.ended"""
 _RARITY: Final = f"""
 SELECT s.since AS time,
        s.game_id AS game_id,
        g.title AS game,
        s.achievement_id AS achievement_id,
        s.achievement AS achievement,
+       s.is_promoted AS is_promoted,
        s.unlocks AS unlocks,
        s.unlocks_hardcore AS unlocks_hardcore,
        p.players AS players,
@@ -71,6 +73,7 @@ RARITY: Final = View(
     same(_RARITY),
     {
         **inherited("time", "game_id", "game", "achievement_id", "achievement"),
+        "is_promoted": "true: it was official then; counters of others stand still",
         "unlocks": "ranked players who unlocked it in any mode",
         "unlocks_hardcore": "ranked players who unlocked it in hardcore",
         "players": "ranked players of the game it belonged to then",
@@ -82,8 +85,8 @@ RARITY: Final = View(
     """
 SELECT achievement, unlocks, players, round(CAST(100 * rarity AS NUMERIC), 1) AS percent
 FROM v_rarity
-WHERE game_id = 1 AND valid_to IS NULL
-ORDER BY rarity, achievement
+WHERE game_id = 1 AND is_promoted AND valid_to IS NULL
+ORDER BY rarity, achievement_id
 LIMIT 5
 """,
     "Which achievements of a game are the rarest?",

@@ -166,6 +166,7 @@ SELECT s.since AS time,
        g.title AS game,
        s.achievement_id AS achievement_id,
        s.achievement AS achievement,
+       s.is_promoted AS is_promoted,
        s.unlocks AS unlocks,
        s.unlocks_hardcore AS unlocks_hardcore,
        p.players AS players,
@@ -184,10 +185,11 @@ SELECT s.since AS time,
        ), s.ended) AS valid_to
 FROM (
     SELECT h.achievement_id, h.achievement, h.game_id, h.played,
-           h.unlocks, h.unlocks_hardcore, h.ended, h.began AS since
+           h.is_promoted, h.unlocks, h.unlocks_hardcore, h.ended, h.began AS since
     FROM (
       SELECT a.id AS achievement_id, a.title AS achievement, a.game_id AS game_id,
-             v.game_id AS played, c.unlocks AS unlocks, c.unlocks_hardcore AS unlocks_hardcore,
+             v.game_id AS played, v.is_promoted AS is_promoted,
+             c.unlocks AS unlocks, c.unlocks_hardcore AS unlocks_hardcore,
              CASE WHEN c.valid_from > v.valid_from
                   THEN c.valid_from ELSE v.valid_from END AS began,
              CASE WHEN coalesce(c.valid_to, '9999-12-31') < coalesce(v.valid_to, '9999-12-31')
@@ -201,10 +203,11 @@ FROM (
     ) h
     UNION ALL
     SELECT h.achievement_id, h.achievement, h.game_id, h.played,
-           h.unlocks, h.unlocks_hardcore, h.ended, q.valid_from AS since
+           h.is_promoted, h.unlocks, h.unlocks_hardcore, h.ended, q.valid_from AS since
     FROM (
       SELECT a.id AS achievement_id, a.title AS achievement, a.game_id AS game_id,
-             v.game_id AS played, c.unlocks AS unlocks, c.unlocks_hardcore AS unlocks_hardcore,
+             v.game_id AS played, v.is_promoted AS is_promoted,
+             c.unlocks AS unlocks, c.unlocks_hardcore AS unlocks_hardcore,
              CASE WHEN c.valid_from > v.valid_from
                   THEN c.valid_from ELSE v.valid_from END AS began,
              CASE WHEN coalesce(c.valid_to, '9999-12-31') < coalesce(v.valid_to, '9999-12-31')

@@ -27,7 +27,8 @@ SQL that answers them. Ask with `harvester query "SELECT …"`, or with any tool
 database; the names on this page stay what they are.
 
 - An *instant* is UTC, whole seconds: text `YYYY-MM-DD HH:MM:SS` in SQLite, `timestamptz(0)` in
-  PostgreSQL. Both compare with `'2026-03-01'`. A *boolean* is 0 or 1 in SQLite.
+  PostgreSQL. Compare with `'2026-03-01 00:00:00'`, in full: SQLite compares text. A *boolean* is
+  0 or 1 in SQLite.
 - A history row says what held from `valid_from` until just before `valid_to`. `valid_to IS NULL`
   is what holds now; `valid_from <= X AND (valid_to IS NULL OR valid_to > X)` what held at X.
 - A value that did not change has no new row. That it was looked at is in `fetches`, and in

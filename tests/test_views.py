@@ -70,6 +70,23 @@ def test_migrations_make_the_very_views_of_this_version(new_engine: NewEngine) -
     assert definitions(upgraded).keys() == VIEWS.keys()
 
 
+def test_a_database_that_is_taken_down_and_up_again_has_the_same_views(
+    new_engine: NewEngine,
+) -> None:
+    engine = new_engine()
+    migrate.run(engine, "0005")
+    before = definitions(engine)
+    migrate.run(engine, "head")
+    newest = definitions(engine)
+
+    migrate.run(engine, "-1")
+    assert definitions(engine) == before
+    assert before.keys() == {"v_unlocks"}
+
+    migrate.run(engine, "head")
+    assert definitions(engine) == newest
+
+
 def definitions(engine: Engine) -> dict[str, str | None]:
     """Tell the views of a database in its own words."""
     found = inspect(engine)

@@ -14,9 +14,9 @@ from harvester.store.views import VIEWS
 GROUPS: Final = {
     "As it is now": ("consoles", "games", "achievements", "users", "tickets"),
     "History": tuple(schema.HISTORIES),
-    "The harvest itself": ("polls", "fetches", "runs", "unlock_absences"),
     "Remarks": ("discontinuities",),
 }
+REST: Final = "The harvest itself"
 HEAD: Final = """\
 # The database
 
@@ -79,7 +79,9 @@ def _sentence(about: str) -> str:
 
 def _tables() -> Iterator[str]:
     yield "## Tables\n"
-    for title, names in GROUPS.items():
+    told = {name for names in GROUPS.values() for name in names}
+    rest = tuple(name for name in schema.metadata.tables if name not in told)
+    for title, names in {**GROUPS, REST: rest}.items():
         yield f"### {title}\n"
         for name in names:
             yield from _table(schema.metadata.tables[name])

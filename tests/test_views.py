@@ -70,20 +70,20 @@ def test_migrations_make_the_very_views_of_this_version(new_engine: NewEngine) -
     assert definitions(upgraded).keys() == VIEWS.keys()
 
 
-def test_a_database_that_is_taken_down_and_up_again_has_the_same_views(
+def test_a_database_that_is_taken_down_and_brought_up_again_has_the_same_views(
     new_engine: NewEngine,
 ) -> None:
     engine = new_engine()
     migrate.run(engine, "0005")
     before = definitions(engine)
-    migrate.run(engine, "head")
+    migrate.run(engine, "0006")
     newest = definitions(engine)
 
     migrate.run(engine, "-1")
     assert definitions(engine) == before
     assert before.keys() == {"v_unlocks"}
 
-    migrate.run(engine, "head")
+    migrate.run(engine, "0006")
     assert definitions(engine) == newest
 
 

@@ -66,9 +66,7 @@ def round_of(harvest: Harvest, selection: Selection) -> Iterator[Told]:
         )
 
 
-def _one_by_one(
-    harvest: Harvest, selection: Selection, struck: list[Poll]
-) -> Generator[Told]:
+def _one_by_one(harvest: Harvest, selection: Selection, struck: list[Poll]) -> Generator[Told]:
     while (poll := _next(harvest, selection)) is not None:
         harvest.stop.check()
         _give_up_where_asked_to_wait(harvest)
@@ -78,9 +76,7 @@ def _one_by_one(
         _give_up_when_unavailable(harvest, told)
 
 
-def _together(
-    harvest: Harvest, selection: Selection, struck: list[Poll]
-) -> Generator[Told]:
+def _together(harvest: Harvest, selection: Selection, struck: list[Poll]) -> Generator[Told]:
     """Ask several polls at once, each in a thread of its own (see `flight`)."""
     failed: Told | None = None
     refused: Poll | None = None

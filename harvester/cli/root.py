@@ -21,6 +21,7 @@ COMMANDS: Final = {
     "fetch": ("harvesting", "Ask what is due, once."),
     "run": ("running", "Keep asking what is due: the daemon."),
     "status": ("answers", "Show how every poll is doing."),
+    "gaps": ("gaps", "Show when something was not looked at, and why."),
     "trend": ("answers", "Show how something changed over time."),
     "query": ("answers", "Ask the collected history in SQL."),
     "db": ("database", "Look after the database."),

@@ -55,7 +55,8 @@ class Window:
 def holes(window: Window) -> Subquery:
     """Select `poll_id`, `from_at`, `to_at` and `promised` (seconds) of every hole in a window.
 
-    `is_first` tells that the poll had not been looked at before.
+    `began_at` and `ended_at` tell its ends where they lie outside of the window; `is_first`
+    tells that the poll had not been looked at before.
     Cost: O(rows of `fetches` in the window, and one more for each poll).
     """
     looks = _looks(window)
@@ -86,13 +87,15 @@ def _looks(window: Window) -> CTE:
 
 def _between(looks: CTE, times: CTE) -> Select[Any]:
     """Select the holes that ended with a look."""
-    since = func.coalesce(looks.c.looked_at, times.c.watched_from)
+    since = func.coalesce(looks.c.looked_at, times.c.watched_from, type_=schema.Instant)
     whole = Seconds(looks.c.first_at) - Seconds(since)
     return (
         select(
             looks.c.poll_id,
             later(since, times.c.start).label("from_at"),
             earlier(looks.c.first_at, times.c.end).label("to_at"),
+            since.label("began_at"),
+            looks.c.first_at.label("ended_at"),
             looks.c.promised,
             looks.c.looked_at.is_(None).label("is_first"),
         )
@@ -106,13 +109,15 @@ def _since_the_last(times: CTE) -> Select[Any]:
     """Select the holes that no look has ended yet."""
     looked_at = _look(times, nearest.c.last_at <= times.c.stop, is_last=True)
     known = select(times, looked_at.label("looked_at")).cte("lasting")
-    since = func.coalesce(known.c.looked_at, known.c.watched_from)
+    since = func.coalesce(known.c.looked_at, known.c.watched_from, type_=schema.Instant)
     whole = Seconds(known.c.stop) - Seconds(since)
     return (
         select(
             known.c.poll_id,
             later(since, known.c.start).label("from_at"),
             known.c.end.label("to_at"),
+            since.label("began_at"),
+            known.c.stop.label("ended_at"),
             known.c.interval_seconds.label("promised"),
             known.c.looked_at.is_(None).label("is_first"),
         )

@@ -414,15 +414,17 @@ runs = Table(
     Column("not_before_at", Instant),  # RA asked us to wait until then
 )
 
-interruptions = Table(  # when polls were not asked though they were due, all of them or the least urgent
-    "interruptions",
-    metadata,
-    Column("id", Id, primary_key=True, autoincrement=False),
-    Column("reason", Text, nullable=False),
-    Column("priority", SmallInteger, nullable=False),  # of the most urgent polls that waited
-    Column("started_at", Instant, nullable=False),
-    Column("ended_at", Instant),
-    CheckConstraint("ended_at >= started_at", name="interval"),
+interruptions = (
+    Table(  # when polls were not asked though they were due, all of them or the least urgent
+        "interruptions",
+        metadata,
+        Column("id", Id, primary_key=True, autoincrement=False),
+        Column("reason", Text, nullable=False),
+        Column("priority", SmallInteger, nullable=False),  # of the most urgent polls that waited
+        Column("started_at", Instant, nullable=False),
+        Column("ended_at", Instant),
+        CheckConstraint("ended_at >= started_at", name="interval"),
+    )
 )
 
 

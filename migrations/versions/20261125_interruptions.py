@@ -15,6 +15,7 @@ depends_on = None
 
 INSTANT = sa.String(19).with_variant(postgresql.TIMESTAMP(timezone=True, precision=0), "postgresql")
 
+
 def upgrade() -> None:
     op.create_table(
         "interruptions",

@@ -67,7 +67,7 @@ def test_the_time_before_it_was_watched_is_listed_where_that_is_asked_for(planne
         (["--since", "2099-01-01"], "--since is to be before --until"),
         (["--game", "7"], "nothing that is watched fits that"),
         (["--user", "%"], "nothing that is watched fits that"),
-        (["--job", "ticket"], "there are"),
+        (["--job", "ticket"], "did you mean 'game-tickets'"),
         (["--game", "x"], "is no id"),
     ],
 )

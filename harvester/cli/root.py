@@ -23,6 +23,7 @@ COMMANDS: Final = {
     "status": ("answers", "Show how every poll is doing."),
     "gaps": ("gaps", "Show when something was not looked at, and why."),
     "trend": ("answers", "Show how something changed over time."),
+    "top": ("top", "Show what changed most over a period."),
     "query": ("answers", "Ask the collected history in SQL."),
     "db": ("database", "Look after the database."),
     "healthcheck": ("harvesting", "Exit with 0 if the daemon is doing its work."),

@@ -45,8 +45,8 @@ class Window:
 
         `stop` is when the poll was last watched: now, or when it left the watchlist.
         """
-        stop = earlier(func.coalesce(polls.c.watched_to, _instant(self.at)), _instant(self.at))
-        start, end = later(polls.c.watched_from, _instant(self.since)), _instant(self.until)
+        stop = earlier(func.coalesce(polls.c.watched_to, instant(self.at)), instant(self.at))
+        start, end = later(polls.c.watched_from, instant(self.since)), instant(self.until)
         own = [polls.c.id.label("poll_id"), polls.c.watched_from, polls.c.interval_seconds]
         time = [start.label("start"), earlier(stop, end).label("end"), stop.label("stop")]
         return select(*own, *time).where(start < earlier(stop, end)).cte("times")
@@ -150,6 +150,15 @@ def _look(times: CTE, *conditions: ColumnElement[bool], is_last: bool) -> Moment
     return found.correlate(times).order_by(order).limit(1).scalar_subquery()
 
 
+def last_look(at: datetime) -> Moment:
+    """Find when a poll was last seen well at an instant; later, where looks without news go on."""
+    found = select(nearest.c.last_at).where(
+        nearest.c.poll_id == polls.c.id, _succeeded(nearest.c.outcome), nearest.c.first_at <= at
+    )
+    order = nearest.c.last_at.desc()
+    return found.correlate(polls).order_by(order).limit(1).scalar_subquery()
+
+
 def _succeeded(outcome: ColumnElement[str]) -> ColumnElement[bool]:
     return outcome.in_(["changed", "unchanged"])
 
@@ -164,5 +173,6 @@ def earlier(one: Moment, other: Moment) -> Moment:
     return case((one < other, one), else_=other)
 
 
-def _instant(at: datetime) -> Moment:
+def instant(at: datetime) -> Moment:
+    """Let an instant take part in a statement."""
     return literal(at, schema.Instant)

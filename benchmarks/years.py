@@ -178,8 +178,8 @@ def _timed(question: Callable[[], Any]) -> float:
 
 def measure(engine: Engine) -> Iterator[tuple[str, float, int]]:
     """Tell of every question how long it takes and how many rows it answers."""
-    month = {"since": NOW - timedelta(days=30), "until": NOW}
-    year = {"since": START, "until": NOW}
+    month: dict[str, Any] = {"since": NOW - timedelta(days=30), "until": NOW}
+    year: dict[str, Any] = {"since": START, "until": NOW}
     with engine.connect() as conn:
         questions: dict[str, Callable[[], Any]] = {
             "status": lambda: report.status(conn, at=NOW),

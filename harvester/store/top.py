@@ -4,21 +4,23 @@ Only what changed has a row that ended in the period, so nothing that stood stil
 Each ranking is one statement; when the values were seen is added to its few rows.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from difflib import get_close_matches
 from typing import Any, Final, TypeAlias
 
 from sqlalchemy import (
+    CTE,
+    ColumnCollection,
     ColumnElement,
     Connection,
     Float,
-    FromClause,
     Select,
     Subquery,
     Table,
     and_,
+    case,
     cast,
     func,
     or_,
@@ -31,6 +33,7 @@ from harvester.store.coverage import later
 from harvester.store.series import Span
 
 Changes: TypeAlias = Callable[[Span], Select[Any]]
+Instant: TypeAlias = ColumnElement[datetime]
 Seen: TypeAlias = Mapping[tuple[Any, ...], datetime]
 
 VALUES: Final = ("before", "after", "change", "relative", "per_day", "from_at", "to_at", "is_whole")
@@ -130,13 +133,18 @@ def _row(
 
 
 def _largest(ranking: Ranking, span: Span, limit: int, *, is_relative: bool) -> Subquery:
-    found = ranking.changes(span).subquery("changed")
+    found = _once(ranking.changes(span), "changed")
     size = func.abs(found.c.after - found.c.before)
-    largest = size / cast(func.nullif(found.c.before, 0), Float) if is_relative else size
-    order = (largest.desc().nulls_last(), size.desc(), *(found.c[name] for name in ranking.key))
-    place = func.row_number().over(order_by=order).label("place")
-    moved = found.c.after != found.c.before
-    return select(found, place).where(moved).order_by(place).limit(limit).subquery("largest")
+    share = size / cast(func.nullif(found.c.before, 0), Float)
+    told = select(found, size.label("size"), (share if is_relative else size).label("weight"))
+    order = _order(told.selected_columns, ranking)
+    return told.where(size > 0).order_by(*order).limit(limit).subquery("largest")
+
+
+def _order(columns: ColumnCollection[str, Any], ranking: Ranking) -> Sequence[Any]:
+    """Order by size; what is alike by its key, so that the answer is always the same."""
+    keys = (columns[name] for name in ranking.key)
+    return (columns.weight.desc().nulls_last(), columns.size.desc(), *keys)
 
 
 def _labelled(largest: Subquery, ranking: Ranking) -> Select[Any]:
@@ -156,7 +164,7 @@ def _labelled(largest: Subquery, ranking: Ranking) -> Select[Any]:
     if "user_id" in ranking.key:
         source = source.outerjoin(users, users.c.id == largest.c.user_id)
         query = query.add_columns(func.coalesce(users.c.name, users.c.ulid).label("user"))
-    return query.select_from(source).order_by(largest.c.place)
+    return query.select_from(source).order_by(*_order(largest.c, ranking))
 
 
 def _seen(
@@ -180,9 +188,18 @@ def _seen(
 # --- what changed ----------------------------------------------------------------------
 
 
-def _holds(table: FromClause, at: datetime) -> ColumnElement[bool]:
-    ended = table.c.valid_to
-    return and_(table.c.valid_from <= at, or_(ended.is_(None), ended > at))
+def _once(told: Select[Any], name: str) -> CTE:
+    """Let a database work an answer out once; SQLite would for every mention of a column."""
+    return told.cte(name).prefix_with("MATERIALIZED")
+
+
+def _value_at(table: Table, column: str, of: Subquery, at: Instant) -> ColumnElement[Any]:
+    """Find what the keys of `of` held at an instant: one step into the index for each."""
+    own = table.alias()
+    is_held = or_(own.c.valid_to.is_(None), own.c.valid_to > at)
+    same = (own.c[name] == of.c[name] for name in schema.HISTORIES[table.name].key)
+    newest = select(case((is_held, own.c[column]))).where(*same, own.c.valid_from <= at)
+    return newest.order_by(own.c.valid_from.desc()).limit(1).correlate(of).scalar_subquery()
 
 
 def _first(table: Table, value: ColumnElement[Any], span: Span, *only: Any) -> Subquery:  # noqa: ANN401 - conditions
@@ -196,16 +213,15 @@ def _first(table: Table, value: ColumnElement[Any], span: Span, *only: Any) -> S
     return select(ranked).where(ranked.c.place == 1).subquery()
 
 
-def _columns(table: Table, column: str, key: tuple[str, ...], *only: Any) -> Changes:  # noqa: ANN401 - conditions
+def _columns(table: Table, column: str, *only: Any) -> Changes:  # noqa: ANN401 - conditions
     """Make the changes of one column of a history table."""
 
     def changes(span: Span) -> Select[Any]:
-        first, last = _first(table, table.c[column], span, *only), table.alias("last")
-        names = schema.HISTORIES[table.name].key
-        same = and_(*(last.c[name] == first.c[name] for name in names))
-        values = first.c.value.label("before"), last.c[column].label("after")
-        told = select(*(first.c[name] for name in key), *values, first.c.known_at)
-        return told.join(last, and_(same, _holds(last, span.until)))
+        first = _first(table, table.c[column], span, *only)
+        key = (first.c[name] for name in schema.HISTORIES[table.name].key)
+        after = _value_at(table, column, first, coverage.instant(span.until))
+        values = first.c.value.label("before"), after.label("after")
+        return select(*key, *values, first.c.known_at)
 
     return changes
 
@@ -235,35 +251,34 @@ def _last_bucket(known: Subquery, at: ColumnElement[datetime]) -> ColumnElement[
 
 
 def _rare(span: Span) -> Select[Any]:
-    """Divide the unlocks of achievements by the players of their games, then and now."""
-    counters, players = schema.achievement_counters, schema.game_counters
-    own, game = counters.alias("own"), players.alias("game")
-    unlocked = _first(counters, counters.c.unlocks, span)
-    played = _first(players, players.c.players, span)
-    source = (
-        achievements.join(own, and_(own.c.achievement_id == achievements.c.id))
-        .join(game, game.c.game_id == achievements.c.game_id)
-        .outerjoin(unlocked, unlocked.c.achievement_id == achievements.c.id)
-        .outerjoin(played, played.c.game_id == achievements.c.game_id)
-    )
-    players_before = func.coalesce(played.c.value, game.c.players)
-    before = func.coalesce(unlocked.c.value, own.c.unlocks) / cast(players_before, Float)
-    known_at = later(
-        func.coalesce(unlocked.c.known_at, own.c.valid_from, type_=schema.Instant),
-        func.coalesce(played.c.known_at, game.c.valid_from, type_=schema.Instant),
-    )
+    """Divide unlocks by the players of the game, then and now, where there were new ones."""
+    moved = _once(_columns(schema.achievement_counters, "unlocks")(span), "moved")
+    game = _playing(span)
+    before = moved.c.before / cast(func.nullif(game.c.before, 0), Float)
+    after = moved.c.after / cast(func.nullif(game.c.after, 0), Float)
     return (
         select(
-            achievements.c.id.label("achievement_id"),
+            moved.c.achievement_id,
             before.label("before"),
-            (own.c.unlocks / cast(game.c.players, Float)).label("after"),
-            known_at.label("known_at"),
+            after.label("after"),
+            later(moved.c.known_at, game.c.known_at).label("known_at"),
         )
-        .select_from(source)
-        .where(_holds(own, span.until), _holds(game, span.until))
-        .where(or_(unlocked.c.value.is_not(None), played.c.value.is_not(None)))
-        .where(players_before > 0, game.c.players > 0)
+        .join(achievements, achievements.c.id == moved.c.achievement_id)
+        .join(game, game.c.game_id == achievements.c.game_id)
     )
+
+
+def _playing(span: Span) -> CTE:
+    """Select the players of every game, when they were first known in a period and at its end."""
+    own = schema.game_counters
+    begun = own.alias("begun")
+    first = select(func.min(begun.c.valid_from)).where(begun.c.game_id == games.c.id)
+    known_at = first.correlate(games).scalar_subquery()
+    known = select(games.c.id.label("game_id"), known_at.label("known_at")).subquery("known")
+    start = later(known.c.known_at, coverage.instant(span.since))
+    before = _value_at(own, "players", known, start)
+    after = _value_at(own, "players", known, coverage.instant(span.until))
+    return _once(select(known, before.label("before"), after.label("after")), "playing")
 
 
 _GAME, _ACHIEVEMENT = ("game_id",), ("achievement_id",)
@@ -275,14 +290,14 @@ _ALL: Final = (
         "tickets reported on a game's official achievements, in any state",
         "game-tickets",
         _GAME,
-        _columns(schema.game_ticket_counts, "reported", _GAME, _OFFICIAL),
+        _columns(schema.game_ticket_counts, "reported", _OFFICIAL),
     ),
     Ranking(
         "developers",
         "tickets on a developer's achievements that are open",
         "developer-tickets",
         ("user_id",),
-        _columns(schema.developer_ticket_counts, "open", ("user_id",)),
+        _columns(schema.developer_ticket_counts, "open"),
         ("user_id",),
     ),
     Ranking(
@@ -293,18 +308,18 @@ _ALL: Final = (
         "players of a game",
         "progress",
         _GAME,
-        _columns(schema.game_counters, "players", _GAME),
+        _columns(schema.game_counters, "players"),
     ),
     Ranking(
         "unlocks",
         "unlocks of an achievement",
         "progress",
         _ACHIEVEMENT,
-        _columns(schema.achievement_counters, "unlocks", _ACHIEVEMENT),
+        _columns(schema.achievement_counters, "unlocks"),
     ),
     Ranking(
         "rarity",
-        "fraction of a game's players who unlocked an achievement",
+        "fraction of a game's players who unlocked an achievement, where some did",
         "progress",
         _ACHIEVEMENT,
         _rare,
@@ -314,7 +329,7 @@ _ALL: Final = (
         "achievements that a player holds in a game",
         "progress",
         ("user_id", "game_id"),
-        _columns(schema.progress, "awarded", ("user_id", "game_id")),
+        _columns(schema.progress, "awarded"),
         ("user_id", "game_id"),
     ),
 )

@@ -1,4 +1,7 @@
-"""What kept the harvest from asking is on record: API unavailable, key refused, budget, asleep.
+"""What kept the harvest from asking is on record, and what ended in a period is quickly found.
+
+Interruptions are: no answer, a refused key, a spent budget, a machine that slept. The indexes
+of what ended take about a minute and 50 bytes for each of ten million such rows.
 
 Revision ID: 0006
 Revises: 0005
@@ -16,7 +19,25 @@ depends_on = None
 INSTANT = sa.String(19).with_variant(postgresql.TIMESTAMP(timezone=True, precision=0), "postgresql")
 
 
+ENDED = {
+    "game_counters": ("game_id", "valid_from", "players"),
+    "achievement_counters": ("achievement_id", "valid_from", "unlocks"),
+    "game_ticket_counts": ("game_id", "is_promoted", "valid_from", "reported"),
+    "distribution": ("game_id", "is_promoted", "is_hardcore"),
+    "progress": ("user_id", "game_id", "valid_from", "awarded"),
+}
+
+
 def upgrade() -> None:
+    past = sa.text("valid_to IS NOT NULL")
+    for table, columns in ENDED.items():
+        op.create_index(
+            f"ix_{table}_ended",
+            table,
+            ["valid_to", *columns],
+            sqlite_where=past,
+            postgresql_where=past,
+        )
     op.create_table(
         "interruptions",
         sa.Column(
@@ -36,3 +57,5 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table("interruptions")
+    for table in reversed(ENDED):
+        op.drop_index(f"ix_{table}_ended", table)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import zip_longest
 from typing import Any
 
 import pytest
@@ -38,8 +39,8 @@ def known(conn: Connection) -> Connection:
 
 def hold(conn: Connection, table: Table, column: str, steps: Steps, **key: Any) -> None:  # noqa: ANN401 - column values
     """Write what a key held; a value of None leaves it without a row."""
-    ends = [days_ago(days) for days, _ in steps[1:]] + [None]
-    for (days, value), end in zip(steps, ends, strict=True):
+    following = [days_ago(days) for days, _ in steps[1:]]
+    for (days, value), end in zip_longest(steps, following):
         if value is not None:
             row = {**key, column: value, "valid_from": days_ago(days), "valid_to": end}
             conn.execute(table.insert().values(row))
@@ -104,11 +105,11 @@ def test_the_largest_change_comes_first_up_or_down(known: Connection) -> None:
 
 def test_changes_can_be_ranked_by_their_share_of_what_was(known: Connection) -> None:
     players(known, 1, (100, 40), (20, 50))
-    players(known, 2, (100, 400), (20, 300))
+    players(known, 2, (100, 400), (20, 320))
     players(known, 3, (100, 0), (20, 34))
     assert moved(ask(known, "players", is_relative=True)) == [
         (1, 40, 50),
-        (2, 400, 300),
+        (2, 400, 320),
         (3, 0, 34),
     ]
     assert ask(known, "players", is_relative=True)[2]["relative"] is None
@@ -271,7 +272,7 @@ ends = st.tuples(st.integers(0, 60), st.integers(0, 60)).filter(lambda both: bot
 
 
 def truth(steps: Steps, since: int, until: int) -> tuple[Any, Any] | None:
-    """Tell what a key was at first in a period, and at its end, by walking through it day by day."""
+    """Tell what a key was at first in a period, and at its end, by a walk through its days."""
     held = [_held(steps, day) for day in range(since, until - 1, -1)]
     seen = [value for value in held if value is not None]
     if not seen or held[-1] is None or seen[0] == held[-1]:

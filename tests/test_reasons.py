@@ -1,6 +1,7 @@
 """The weightiest reason of every moment of a hole, over layers that nobody thought of."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -38,7 +39,7 @@ def test_what_comes_later_is_on_top_at_every_moment(
         over = [why for (since, until), why in drawn if since <= minute < until]
         expected.append(over[-1] if over else None)
     assert told == expected
-    assert all(one[1] != other[1] for one, other in zip(painted, painted[1:], strict=False))
+    assert all(one[1] != other[1] for one, other in pairwise(painted))
 
 
 @given(layers, st.integers(1, 2 * LENGTH))
@@ -50,7 +51,7 @@ def test_every_moment_of_a_hole_has_one_reason_and_neighbours_differ(
     told = reasons.explained(hole, Known([], kept, {}))
     assert told[0][0].since == hole.span.since
     assert told[-1][0].until == hole.span.until
-    for (one, why), (other, next_why) in zip(told, told[1:], strict=False):
+    for (one, why), (other, next_why) in pairwise(told):
         assert one.until == other.since
         assert why != next_why
     unasked = [one.until - one.since for one, why in told if why == UNASKED]

@@ -1,6 +1,7 @@
 """`harvester trend`: how something changed over time."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Final, Literal, TypedDict, TypeVar, Unpack
 
 import click
@@ -16,6 +17,7 @@ from harvester.cli.options import (
     several_games,
     several_users,
 )
+from harvester.cli.plotting import draw, plot
 from harvester.cli.reading import reading
 from harvester.cli.session import note, show
 from harvester.errors import ConfigError
@@ -49,11 +51,19 @@ class _Asked(TypedDict):
 @option("--since", default="30d", show_default=True, help="A date, a time, or an age.")
 @option("--until", default="now", show_default=True, help="The same.")
 @option("--every", default="1d", show_default=True, help="1h, 6h, 1d, 1w, 1mo ...")
+@plot
 @in_format
 @common
 @click.pass_obj
 def trend(
-    chosen: Globals, /, *, name: str | None, is_list: bool, form: str, **asked: Unpack[_Asked]
+    chosen: Globals,
+    /,
+    *,
+    name: str | None,
+    is_list: bool,
+    picture: Path | None,
+    form: str,
+    **asked: Unpack[_Asked],
 ) -> None:
     """Show how something changed over time.
 
@@ -65,8 +75,10 @@ def trend(
         return
     if name is None:
         raise click.UsageError("say which one; `harvester trend --list` tells what there is.")
-    rows, missing = _answered(chosen, name, **asked)
+    rows, missing = answer = _answered(chosen, name, **asked)
     show(rows, list(rows[0]) if rows else ["time"], form)
+    if picture:
+        draw(picture, name, answer, trends.TRENDS[name].values)
     if missing or not rows:
         note(missing or "nothing is known about that")
 

@@ -41,6 +41,11 @@ class Curve:
     rows: Sequence[Row]
 
     @property
+    def total(self) -> float:
+        """All that is known of it together."""
+        return sum(value for _, value in self.points if value is not None)
+
+    @property
     def last(self) -> float:
         """The newest value that is known; below all others if none is."""
         return next((value for _, value in reversed(self.points) if value is not None), -1.0)
@@ -59,11 +64,18 @@ class Chosen:
     remarks: Sequence[str]
 
 
-def chosen(rows: Iterable[Row], values: Sequence[str], most: int | None = MOST_SERIES) -> Chosen:
+def chosen(
+    rows: Iterable[Row],
+    values: Sequence[str],
+    most: int | None = MOST_SERIES,
+    *,
+    is_event: bool = False,
+) -> Chosen:
     """Make a series of each value of each subject, and keep those that can be told apart.
 
     Of several subjects only the foremost value is drawn that is known of any. Those with the
-    highest newest values are kept. What is always 0, beside others, is only named.
+    highest newest values are kept, of events those with the highest total. What is always 0,
+    beside others, is only named.
     """
     subjects = subjects_of(rows)
     known = [value for value in values if _is_known(value, subjects.values())]
@@ -75,7 +87,7 @@ def chosen(rows: Iterable[Row], values: Sequence[str], most: int | None = MOST_S
         for value in told or values[:1]
     ]
     kept, zero = _without_zeros(curves)
-    ranked = sorted(kept, key=lambda curve: -curve.last)[:most]
+    ranked = sorted(kept, key=lambda own: -(own.total if is_event else own.last))[:most]
     remarks = [_others(len(kept) - len(ranked)), f"always 0: {', '.join(zero)}" if zero else ""]
     what = _worded(told[0]) if len(told) == 1 and len(subjects) > 1 else ""
     shown = [what if what and len(values) > 1 else "", *remarks]

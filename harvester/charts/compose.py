@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import altair as alt
 
-from harvester.charts import bars, buckets, heat, layers, lines, ranking, themes
+from harvester.charts import bars, buckets, heat, layers, lines, ranking, themes, ticks
 from harvester.charts.curves import Chosen, Row, chosen, short
 from harvester.charts.kinds import Kind, drawn, unit_of
 from harvester.charts.layers import HEIGHT, WIDTH, Frame, Note
@@ -116,7 +116,7 @@ def _distribution(asked: Asked) -> Picture:
     frame = asked.frame()
     words = [f"bars: {frame.when(now)}"]
     words += [f"strokes: {frame.when(then)}"] if then < now else []
-    remark = f"{', '.join(words)} ({layers.zone_name(asked.zone)})"
+    remark = f"{', '.join(words)} ({ticks.zone_name(asked.zone)})"
     return Picture(buckets.drawn(frame, those, then, now), own.about, [remark, *own.remarks])
 
 
@@ -125,7 +125,7 @@ def _ranking(asked: Asked) -> Picture:
     those = sorted(own.curves, key=lambda curve: curve.last if curve.last >= 0 else 2)
     shown = [curve for curve in those if curve.last >= 0][: ranking.MOST]
     left = len(those) - len(shown)
-    frame, zone = asked.frame(), layers.zone_name(asked.zone)
+    frame, zone = asked.frame(), ticks.zone_name(asked.zone)
     words = [
         f"hollow: {frame.when(frame.since)}, full: {frame.when(frame.until)} ({zone})",
         *own.remarks,

@@ -6,7 +6,7 @@ but for the labels of the time axis, which are looked up.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from typing import Any, Final, Protocol
 
 import altair as alt
@@ -55,7 +55,7 @@ class Frame:
         axis = alt.Axis(
             values=[millis(at) for at, _ in marks],
             labelExpr=f"({{{words}}})[toString(datum.value)]",
-            title=f"{self._years()}, time in {zone_name(self.zone)}",
+            title=f"{self._years()}, time in {ticks.zone_name(self.zone)}",
             titleAnchor="end",
             grid=False,
             ticks=True,
@@ -74,11 +74,6 @@ class Frame:
     def when(self, at: datetime) -> str:
         """Write an instant as the clock of the zone shows it."""
         return f"{at.astimezone(self.zone):%Y-%m-%d %H:%M}"
-
-
-def zone_name(zone: tzinfo) -> str:
-    """Name a zone as people do."""
-    return "UTC" if zone is UTC else str(getattr(zone, "key", zone))
 
 
 def millis(at: datetime) -> int:

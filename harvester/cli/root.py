@@ -22,6 +22,7 @@ COMMANDS: Final = {
     "run": ("running", "Keep asking what is due: the daemon."),
     "status": ("answers", "Show how every poll is doing."),
     "trend": ("trend", "Show how something changed over time."),
+    "report": ("report", "Write a report: one HTML file with pictures and numbers."),
     "query": ("answers", "Ask the collected history in SQL."),
     "db": ("database", "Look after the database."),
     "healthcheck": ("harvesting", "Exit with 0 if the daemon is doing its work."),

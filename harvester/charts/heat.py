@@ -1,6 +1,7 @@
 """Event series that are too many for bars: a row each, a cell for each period, darker for more.
 
-On dark ground it is brighter for more. A cell that is not known has the colour of a hole and a dotted line through it.
+On dark ground it is brighter for more. A cell that is not known has the colour of a hole and
+a dotted line through it.
 """
 
 from collections.abc import Iterator, Sequence

@@ -45,7 +45,7 @@ DARK: Final = Theme(
     ink="#eceef0",
     quiet="#a4abb3",
     faint="#2e3238",
-    hole="#22262b",
+    hole="#282d33",
     heat=("#1c3346", "#a8dcff"),
     series=(
         "#5ab4ec", "#f28a4b", "#35c79c", "#e795c4", "#eec04d", "#9ccbf5", "#d3d6da", "#b9a0f2",

@@ -6,6 +6,7 @@ its game, or left, is a change of `is_promoted` or `gone_at`.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, Final, TypeAlias
@@ -17,9 +18,11 @@ from harvester.store.subjects import Label
 from harvester.store.trends.asking import Question, Row
 
 Version: TypeAlias = Mapping[str, Any]
+Change: TypeAlias = tuple[str, Any, Any]  # a column, what it held before, and what then
 Pair: TypeAlias = tuple[Version | None, Version]  # what held before, and what held then
 
 VALUES: Final = ("column", "old", "new")
+_LABELS: Final = ("game_id", "game", "achievement_id", "achievement")
 NAMES: Final = {"author_id": schema.users, "console_id": schema.consoles}  # shown by name
 games, achievements = schema.game_versions, schema.achievement_versions
 
@@ -34,39 +37,43 @@ def rows(question: Question) -> list[Row]:
     since, until = question.spans[0].since, question.until
     told = [row for row in found if since < row["time"] <= until]
     _name(question.conn, told)
-    return sorted(told, key=lambda row: [str(row[name]) for name in ("time", *_IDS, "column")])
+    return sorted(told, key=_order)
 
 
-_IDS: Final = ("game_id", "achievement_id")
+def _order(row: Row) -> tuple[Any, ...]:
+    return row["time"], row["game_id"] or 0, row["achievement_id"] or 0, row["column"]
 
 
 def _of_games(conn: Connection, own: Collection[int]) -> Iterator[Row]:
     """Tell what changed in what is said of games themselves."""
     labels = subjects.games(conn, own)
-    pairs = _pairs(conn, games, many.among(games.c.game_id, own))
-    gone = _gone(conn, schema.games, own)
-    for before, version in pairs:
+    for before, version in _pairs(conn, games, many.among(games.c.game_id, own)):
         changes = _differences(games, before, version) if before else ()
-        yield from _told(version, changes, labels[version["game_id"]])
-    for game, at in gone.items():
-        yield from _told({"valid_from": at}, [("gone_at", None, at)], labels[game])
+        yield from _told(version["valid_from"], changes, labels[version["game_id"]])
+    for game, at in _gone(conn, schema.games, own).items():
+        yield from _told(at, [("gone_at", None, at)], labels[game])
 
 
 def _of_achievements(question: Question, own: Collection[int]) -> Iterator[Row]:
     """Tell what changed in achievements that are asked about, or were in a set that is."""
-    conn, named = question.conn, question.subjects["achievement"]
-    ever = select(achievements.c.achievement_id).where(many.among(achievements.c.game_id, own))
-    column = achievements.c.achievement_id
-    pairs = list(_pairs(conn, achievements, or_(column.in_(ever), many.among(column, named))))
+    conn, pairs = question.conn, _meant(question, own)
     ids = {version["achievement_id"] for _, version in pairs}
-    labels = subjects.achievements(conn, ids, of_games=())
-    begun = _begun(conn, {version["game_id"] for _, version in pairs} - {None})
+    sets = {version["game_id"] for _, version in pairs} - {None}
+    labels, titles = subjects.achievements(conn, ids, of_games=()), subjects.games(conn, sets)
+    begun = _begun(conn, sets)
     for before, version in pairs:
         changes = _differences(achievements, before, version) if before else _came(version, begun)
-        if _is_meant(question, own, before, version):
-            yield from _told(version, changes, labels[version["achievement_id"]])
+        label = {**labels[version["achievement_id"]], **titles.get(version["game_id"], {})}
+        yield from _told(version["valid_from"], changes, label)
     for achievement, at in _gone(conn, schema.achievements, ids).items():
-        yield from _told({"valid_from": at}, [("gone_at", None, at)], labels[achievement])
+        yield from _told(at, [("gone_at", None, at)], labels[achievement])
+
+
+def _meant(question: Question, own: Collection[int]) -> list[Pair]:
+    column, named = achievements.c.achievement_id, question.subjects["achievement"]
+    ever = select(column).where(many.among(achievements.c.game_id, own))
+    pairs = _pairs(question.conn, achievements, or_(column.in_(ever), many.among(column, named)))
+    return [pair for pair in pairs if _is_meant(question, own, *pair)]
 
 
 def _is_meant(
@@ -86,7 +93,7 @@ def _pairs(conn: Connection, table: Table, condition: ColumnElement[bool]) -> It
         yield from zip([None, *versions], versions, strict=False)
 
 
-def _differences(table: Table, old: Version, new: Version) -> Iterator[tuple[str, Any, Any]]:
+def _differences(table: Table, old: Version, new: Version) -> Iterator[Change]:
     names = schema.HISTORIES[table.name].values
     return ((name, old[name], new[name]) for name in names if old[name] != new[name])
 
@@ -97,7 +104,7 @@ def _begun(conn: Connection, ids: Collection[int]) -> Mapping[int, Version]:
     return {version["game_id"]: version for before, version in pairs if before is None}
 
 
-def _came(version: Version, begun: Mapping[int, Version]) -> Iterable[tuple[str, Any, Any]]:
+def _came(version: Version, begun: Mapping[int, Version]) -> Iterable[Change]:
     """Tell of an achievement that was not there when its game was looked at first."""
     first = begun.get(version["game_id"])
     if first is None or first["fetch_id"] == version["fetch_id"] is not None:
@@ -111,11 +118,10 @@ def _gone(conn: Connection, entity: Table, ids: Collection[int]) -> Mapping[int,
     return {row[0]: row[1] for row in conn.execute(gone.where(entity.c.gone_at.is_not(None)))}
 
 
-def _told(version: Version, changes: Iterable[tuple[str, Any, Any]], label: Label) -> Iterator[Row]:
-    nobody = {"achievement_id": None, "achievement": None}
+def _told(at: datetime, changes: Iterable[Change], label: Label) -> Iterator[Row]:
+    labels = {name: label.get(name) for name in _LABELS}
     for column, old, new in changes:
-        values = {"column": column, "old": old, "new": new, "is_observed": True}
-        yield {"time": version["valid_from"], **nobody, **label, **values}
+        yield {"time": at, **labels, "column": column, "old": old, "new": new, "is_observed": True}
 
 
 def _name(conn: Connection, told: Iterable[Row]) -> None:

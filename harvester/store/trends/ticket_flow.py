@@ -26,6 +26,7 @@ Scope: TypeAlias = tuple[Label, int | None, int | None]  # game and developer, N
 
 VALUES: Final = ("opened", "closed", "resolved", "reopened", "counted")
 DONE: Final = ("closed", "resolved")
+WAITING: Final = ("open", "request")
 UNLISTED: Final = "tickets are not listed (detail is off, or the game is not watched)"
 tickets, ticket_states, polls = schema.tickets, schema.ticket_states, schema.polls
 
@@ -135,12 +136,13 @@ def _seen(question: Question) -> Select[Any]:
 def _events(seen: Sequence[Row[Any]]) -> Iterator[Event]:
     """Tell what happened to a ticket by the states that it was seen in.
 
-    Done at another date than before: it was opened again in between, unseen.
+    Done at another date than before: it was opened again in between, unseen. A ticket put into
+    quarantine is neither done with nor opened again.
     """
     if seen[0].reported_at is not None:
         yield "opened", seen[0].reported_at
     done_at: datetime | None = None
-    for row in seen:
+    for row in (row for row in seen if row.state in (*DONE, *WAITING)):
         at = _done_at(row, done_at)
         if done_at is not None and at != done_at:
             yield "reopened", row.valid_from

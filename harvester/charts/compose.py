@@ -8,7 +8,7 @@ from typing import Any, Final
 import altair as alt
 
 from harvester.charts import bars, buckets, heat, layers, lines, ranking, themes, ticks
-from harvester.charts.curves import Chosen, Row, chosen, short
+from harvester.charts.curves import Chosen, Row, chosen, named, short, subjects_of
 from harvester.charts.kinds import Kind, drawn, unit_of
 from harvester.charts.layers import HEIGHT, WIDTH, Frame, Note
 
@@ -52,12 +52,13 @@ def specification(asked: Asked) -> dict[str, Any]:
     """Return the Vega-Lite specification, checked against its schema."""
     picture = _FORMS[_form(asked)](asked) if asked.rows else _empty(asked)
     title = asked.title or " · ".join(part for part in (asked.kind.title, picture.about) if part)
+    remarks = _folded(picture.remarks)
     shown = alt.layer(*picture.layers).properties(
         width=WIDTH,
         height=picture.height,
         autosize=alt.AutoSizeParams(type="fit-x", contains="padding"),
         padding=12,
-        title=alt.TitleParams(short(title, _TITLE), subtitle=_folded(picture.remarks)),
+        title=alt.TitleParams(short(title, _TITLE), subtitle=remarks or alt.Undefined),
         description=f"{short(title, 200)}. {' '.join(picture.remarks)}".strip(),
         usermeta={"embedOptions": {"actions": False}},
     )
@@ -109,10 +110,10 @@ def _shaded(gaps: Sequence[layers.Cell]) -> list[str]:
 
 
 def _distribution(asked: Asked) -> Picture:
-    own, those = buckets.chosen(asked.rows)
     times = buckets.times(asked.rows)
     if times is None:
         return _empty(asked)
+    own, those = buckets.chosen(asked.rows)
     then, now = times
     frame = asked.frame()
     words = [f"bars: {frame.when(now)}"]
@@ -140,7 +141,8 @@ def _empty(asked: Asked) -> Picture:
     """Say that there is nothing, instead of drawing axes without anything in them."""
     words = layers.layer([{"words": "nothing is known of this time"}], "empty")
     text = words.mark_text(fontSize=14, fontStyle="italic", color=asked.theme.quiet)
-    return Picture([text.encode(text="words:N")], "", [], HEIGHT // 2)
+    about, _ = named(subjects_of(asked.rows))
+    return Picture([text.encode(text="words:N")], about, [], HEIGHT // 2)
 
 
 def _chosen(asked: Asked, most: int | None = themes.MOST_SERIES) -> Chosen:

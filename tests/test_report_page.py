@@ -119,7 +119,7 @@ def test_a_large_watchlist_is_whole_in_the_overview_and_bounded_below(
 
     page = report.page(asked.conn, since=asked.since, until=asked.until, zone=UTC)
 
-    assert page.count('aria-label="Tickets, ') == 2  # of one game, and of the developer
+    assert page.count('role="img" aria-label="Tickets, ') == 2  # of one game, and of the developer
     assert len(re.findall(r'<tr><th scope="row">(<a [^>]*>)?\w+ \w+ \d+', page)) >= 3
     assert "The 1 games whose players" not in page
     assert "The game whose players and tickets moved most has a section below." in page
@@ -148,7 +148,7 @@ def test_hostile_titles_stay_text(conn: Connection) -> None:
 
     assert page.faults == []
     assert "script" not in page.tags
-    assert "".join(page.texts).count("alert('{{7*7}}')") == 3  # overview, heading, note
+    assert "".join(page.texts).count("alert('{{7*7}}')") >= 3  # overview, heading, note
     assert "\u202e" not in page.html
 
 

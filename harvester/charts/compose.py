@@ -6,6 +6,7 @@ from datetime import tzinfo
 from typing import Any, Final
 
 import altair as alt
+from altair.utils import schemapi
 
 from harvester.charts import bars, buckets, heat, layers, lines, ranking, themes, ticks
 from harvester.charts.curves import Chosen, Row, chosen, named, short, subjects_of
@@ -49,7 +50,15 @@ class Picture:
 
 
 def specification(asked: Asked) -> dict[str, Any]:
-    """Return the Vega-Lite specification, checked against its schema."""
+    """Return the Vega-Lite specification.
+
+    It is not checked against the schema each time, which would take half of the time; tests do.
+    """
+    with schemapi.debug_mode(arg=False):
+        return _specification(asked)
+
+
+def _specification(asked: Asked) -> dict[str, Any]:
     picture = _FORMS[_form(asked)](asked) if asked.rows else _empty(asked)
     title = asked.title or " · ".join(part for part in (asked.kind.title, picture.about) if part)
     remarks = _folded(picture.remarks)
@@ -62,7 +71,7 @@ def specification(asked: Asked) -> dict[str, Any]:
         description=f"{short(title, 200)}. {' '.join(picture.remarks)}".strip(),
         usermeta={"embedOptions": {"actions": False}},
     )
-    return {**shown.to_dict(), "config": themes.config(asked.theme)}
+    return {**shown.to_dict(validate=False), "config": themes.config(asked.theme)}
 
 
 def _form(asked: Asked) -> str:

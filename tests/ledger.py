@@ -134,10 +134,13 @@ class Ledger:
         }
 
     def _ticket_lives(self, game: int) -> Iterator[tuple[datetime, list[tuple[datetime, Any]]]]:
-        ids = {own for _, listed in self.tickets.get(game, []) for own in listed}
-        for own in ids:
-            seen = [(at, listed[own]) for at, listed in self.tickets[game] if own in listed]
-            yield seen[0][1]["reported_at"], seen
+        """Tell how each ticket looked whenever it was listed; it belongs where it was last."""
+        listings = [(at, own, told) for own, all_ in self.tickets.items() for at, told in all_]
+        for ticket in {one for _, _, told in listings for one in told}:
+            seen = [(at, own, told[ticket]) for at, own, told in listings if ticket in told]
+            seen.sort(key=lambda one: one[0])
+            if seen[-1][1] == game:
+                yield seen[0][2]["reported_at"], [(at, told) for at, _, told in seen]
 
     def changes(self, game: int) -> set[tuple[Any, ...]]:
         """List what was revised in a set: when, in which achievement, the column, old and new."""

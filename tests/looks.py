@@ -15,6 +15,7 @@ HOUR = 1 / 24
 SONIC, SPELUNKER, STUB = 1, 2, 3
 RING, STAR = 11, 12
 ALWAYS = (-9, 99)
+ONCE = {"times": 1, "requests": 1, "rows_opened": 0, "rows_closed": 0}
 polls, fetches = schema.polls, schema.fetches
 
 
@@ -37,7 +38,7 @@ def tell(
     history.record(conn, batch, at=at(days), fetch_id=fetch)
 
 
-def looked(
+def looked(  # noqa: PLR0913 - what a poll and its evidence say
     conn: Connection,
     job: str,
     *spans: tuple[float, float],
@@ -56,20 +57,8 @@ def looked(
     own = _poll(conn, job, game, user, name, now_hours or hours)
     for first, last in spans:
         seen = {"first_at": at(first), "last_at": at(last), "interval_seconds": int(hours * 3600)}
-        conn.execute(
-            insert(fetches).values(
-                id=_next(conn, fetches),
-                poll_id=own,
-                job=job,
-                outcome=outcome,
-                error=error,
-                times=1,
-                requests=1,
-                rows_opened=0,
-                rows_closed=0,
-                **seen,
-            )  # fmt: skip
-        )
+        row = {"poll_id": own, "job": job, "outcome": outcome, "error": error, **seen, **ONCE}
+        conn.execute(insert(fetches).values(id=_next(conn, fetches), **row))
     return own
 
 
@@ -96,7 +85,7 @@ def _poll(
 
 @pytest.fixture
 def sonic(conn: Connection) -> Connection:
-    """A game with two official achievements that nobody has looked at."""
+    """Tell of a game with two official achievements that nobody has looked at."""
     tell(conn, schema.game_versions, 0, {"game_id": SONIC, "title": "Sonic"}, fetch=1)
     deeds = (
         {"achievement_id": own, "game_id": SONIC, "title": title, "is_promoted": True}

@@ -111,7 +111,7 @@ class Asker:
 def _change(
     name: str,
     at: datetime,
-    value: Any,
+    value: Any,  # noqa: ANN401 - a number
     before: dict[str, tuple[datetime, Any]],
 ) -> dict[str, Any]:
     change = per_day = None
@@ -234,7 +234,8 @@ def assert_rows(
     for own in {row[key] for row in rows}:
         mine = [row for row in rows if row[key] == own]
         right = list(asker.expected(lambda at: told(own, at), trend.numbers, trend.values))  # noqa: B023
-        assert [{key: row[key] for key in right[0]} for row in mine] == right, f"{name} {own}"
+        for row, expected in zip(mine, right, strict=True):
+            assert {key: row[key] for key in expected} == expected, f"{name} {own}: {row}"
 
 
 def assert_distributions(asker: Asker) -> None:
@@ -247,7 +248,7 @@ def assert_distributions(asker: Asker) -> None:
                 truth = ledger.buckets(game, is_hardcore, until)
                 mine = [row for row in kind if row["time"] == until]
                 held = {r["unlocked"]: r["players"] for r in mine if r["unlocked"] is not None}
-                assert held == (truth or {})
+                assert held == (truth or {}), f"game {game} at {until}: {held}, not {truth}"
                 assert {row["is_observed"] for row in mine} == {truth is not None}
 
 
@@ -260,12 +261,13 @@ def assert_flow(asker: Asker) -> None:
         ):
             is_last = until == asker.bench.world.now
             is_known = bool(looks) and (since < looks[-1] if is_last else until <= looks[-1])
-            assert row["is_observed"] == is_known
+            assert row["is_observed"] == is_known, f"game {game} until {until}"
             told = {name: row[name] for name in ("opened", "closed", "resolved", "reopened")}
             right: dict[str, Any] = asker.ledger.flow(game, since, until)
             if row["basis"] == "reconstructed":
                 right = {**right, "reopened": None}
-            assert told == (right if is_known else dict.fromkeys(told))
+            right = right if is_known else dict.fromkeys(told)
+            assert told == right, f"game {game} until {until}: {told}, not {right}"
 
 
 def assert_changes(asker: Asker) -> None:

@@ -35,10 +35,10 @@ class Ledger:
     games: dict[int, dict[datetime, Values]] = field(default_factory=dict)
     tickets: dict[int, list[tuple[datetime, Mapping[int, Any]]]] = field(default_factory=dict)
 
-    def note(self, job: str, target: str, at: datetime) -> None:
-        """Write down what the world is like at a look."""
-        told = _TELLERS[job](self, target, at)
-        self.looks.setdefault((job, target), []).append((at, told))
+    def note(self, job: str, target: str, at: datetime, *, is_implied: bool = False) -> None:
+        """Write down what the world is like at a look; one that is implied repeats the last."""
+        looks = self.looks.setdefault((job, target), [])
+        looks.append((at, looks[-1][1] if is_implied else _TELLERS[job](self, target, at)))
 
     # --- what is known
 

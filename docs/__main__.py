@@ -18,8 +18,8 @@ def main() -> None:
         with engine.connect() as conn:
             (HERE / "schema.md").write_text(schema_page.page(conn))
             cookbook.PAGE.write_text(cookbook.answered(cookbook.PAGE.read_text(), conn))
-            showcase.draw(conn)
-        showcase.README.write_text(showcase.shown(showcase.README.read_text(), path))
+            showcase.draw(conn, HERE / "images")
+        showcase.update(path)
         engine.dispose()
 
 

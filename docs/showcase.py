@@ -17,7 +17,6 @@ from harvester.store import remarks, trends
 from harvester.store.series import parse_every
 
 README: Final = Path(__file__).parent.parent / "README.md"
-IMAGES: Final = Path(__file__).parent / "images"
 THEMES: Final[Mapping[str, str]] = {"light": "tickets.svg", "dark": "tickets-dark.svg"}
 TREND: Final = "game-tickets"
 SINCE: Final = datetime(2026, 1, 1, tzinfo=UTC)  # when the simulated weeks begin
@@ -51,8 +50,16 @@ def shown(page: str, database: Path) -> str:
     return _SHOWN.sub(lambda _: f"```console\n{told(database)}\n```", page)
 
 
-def draw(conn: Connection) -> None:
+def update(database: Path) -> None:
+    """Show the answer of this database in the README, if it is another one."""
+    page = README.read_text()
+    if (anew := shown(page, database)) != page:
+        README.write_text(anew)
+
+
+def draw(conn: Connection, folder: Path) -> None:
     """Draw the trend, day by day, in both themes."""
+    folder.mkdir(exist_ok=True)
     rows = trends.answer(
         conn, TREND, games=[GAME], since=SINCE, until=UNTIL, every=parse_every("1d")
     ).rows
@@ -61,4 +68,4 @@ def draw(conn: Connection) -> None:
         specification = charts.specification(
             TREND, rows, values=trends.TRENDS[TREND].values, notes=those, theme=theme
         )
-        (IMAGES / name).write_bytes(pictures.picture(specification, "svg"))
+        (folder / name).write_bytes(pictures.picture(specification, "svg"))

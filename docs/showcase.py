@@ -35,7 +35,7 @@ def told(database: Path) -> str:
     with mock.patch.dict("os.environ", environ), redirect_stdout(out), _silence():
         cli.run(COMMAND)
     out.flush()
-    lines = out.buffer.getvalue().decode().splitlines()  # type: ignore[attr-defined]
+    lines = out.buffer.getvalue().decode().splitlines()
     return "\n".join([f"$ harvester {' '.join(COMMAND)}", *(line.rstrip() for line in lines)])
 
 

@@ -22,7 +22,6 @@ from harvester.store.watched import watched
 
 MOST_GAMES: Final = 30  # that get a section of their own
 MOST_PEOPLE: Final = 20
-MOST_LINES: Final = 200  # of a table
 RAREST: Final = 25
 _DAILY: Final = timedelta(days=45)
 _WEEKLY: Final = timedelta(days=300)

@@ -231,3 +231,16 @@ def test_notes_on_what_is_asked_about_come_with_the_answer(sonic: Connection) ->
 
     assert [one.title for one in by_game] == ["game:1", "all", "job:progress"]
     assert [one.title for one in by_achievement] == ["game:1", "all", "job:progress", "Ring"]
+
+
+def test_a_set_that_shrinks_shows_in_the_range_of_its_size(sonic: Connection) -> None:
+    looked(sonic, "distribution", ALWAYS, game=SONIC)
+    within = {"game_id": SONIC, "is_promoted": True, "is_hardcore": True}
+    for days, size in ((0, 3), (1.3, 2), (1.6, 3)):
+        buckets = ({"unlocked": own, "players": 0} for own in range(1, size + 1))
+        tell(sonic, schema.distribution, days, *buckets, within=within, complete=True)
+
+    rows = ask(sonic, "mastery", games=[SONIC], is_range=True)
+
+    names = ("achievements", "achievements_min", "achievements_max")
+    assert columns(rows, *names) == [(3, 3, 3), (3, 2, 3), (3, 3, 3)]

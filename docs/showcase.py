@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from docs.world import DAYS, GAME
 from harvester import charts, cli, pictures
-from harvester.store import remarks, trends
+from harvester.store import trends
 from harvester.store.series import parse_every
 
 README: Final = Path(__file__).parent.parent / "README.md"
@@ -60,12 +60,15 @@ def update(database: Path) -> None:
 def draw(conn: Connection, folder: Path) -> None:
     """Draw the trend, day by day, in both themes."""
     folder.mkdir(exist_ok=True)
-    rows = trends.answer(
+    answer = trends.answer(
         conn, TREND, games=[GAME], since=SINCE, until=UNTIL, every=parse_every("1d")
-    ).rows
-    those = remarks.beside(conn, TREND, rows)
+    )
     for theme, name in THEMES.items():
         specification = charts.specification(
-            TREND, rows, values=trends.TRENDS[TREND].values, notes=those, theme=theme
+            TREND,
+            answer.rows,
+            values=trends.TRENDS[TREND].values,
+            notes=answer.notes,
+            theme=theme,
         )
         (folder / name).write_bytes(pictures.picture(specification, "svg"))

@@ -33,6 +33,7 @@ class Ledger:
     looks: dict[Poll, list[tuple[datetime, Any]]] = field(default_factory=dict)
     versions: dict[int, dict[datetime, Values]] = field(default_factory=dict)  # of achievements
     games: dict[int, dict[datetime, Values]] = field(default_factory=dict)
+    counted: dict[int, Mapping[int, Values]] = field(default_factory=dict)  # as last listed
     tickets: dict[int, list[tuple[datetime, Mapping[int, Any]]]] = field(default_factory=dict)
 
     def note(self, job: str, target: str, at: datetime, *, is_implied: bool = False) -> None:
@@ -219,12 +220,15 @@ def _tell_progress(ledger: Ledger, target: str, at: datetime) -> Values:
     game, user = world.games[number], world.people.find(target.rsplit(maxsplit=1)[-1])
     assert user is not None
     players, listed = figures.players(game), figures.listed(game)
+    counted = {own.id: _counters(own, players) for own in listed}
+    if counted:  # an empty set proves nothing: what was told before it holds
+        ledger.counted[number] = counted
     ledger.games.setdefault(number, {})[at] = _game(game)
     _note_set(ledger, game, at)
     return {
         "game": {"players": players, "achievements": len(listed)},
         "progress": world.progress_truth(user.ulid, number),
-        "counters": {own.id: _counters(own, players) for own in listed},
+        "counters": ledger.counted.get(number, {}),
     }
 
 

@@ -21,7 +21,7 @@ from harvester import __version__, cli, clock, demo
 from harvester.cli import root
 from harvester.cli.demo import _next_steps as next_steps
 from harvester.errors import BudgetSpent, DatabaseHeld, Stopped
-from harvester.store import db, history, migrate, polls, runs, schema
+from harvester.store import db, history, migrate, notes, polls, runs, schema
 from harvester.store.polls import Wanted
 from harvester.store.rows import Batch
 
@@ -397,6 +397,17 @@ def test_ranges_and_changes_stand_beside_the_values(configured: Shell) -> None:
     rows = json.loads(configured("trend", "players", "--game", "1", *asked).out)
     names = ("players", "players_min", "players_max", "players_change")
     assert [rows[3][name] for name in names] == [12, 10, 12, 2]
+
+
+def test_notes_in_the_range_are_told_beside_the_rows(
+    configured: Shell, remembering: Engine
+) -> None:
+    with remembering.begin() as conn:
+        notes.add(conn, at=NOW - timedelta(days=2), title="Set \x1b[2Jrevised", scope="game:1")
+        notes.add(conn, at=NOW - timedelta(days=9), title="Before the range")
+    told = configured("trend", "players", "--game", "1", "--since", "4d", "--format", "json")
+    assert told.err == f"since {NOW - timedelta(days=2):%Y-%m-%d}: Set [2Jrevised\n"
+    assert len(json.loads(told.out)) == 5
 
 
 @pytest.mark.usefixtures("remembering")

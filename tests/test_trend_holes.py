@@ -6,7 +6,7 @@ from typing import Any
 from looks import ALWAYS, HOUR, RING, SONIC, SPELUNKER, ask, at, columns, looked, polls, tell
 from sqlalchemy import Connection, insert
 
-from harvester.store import schema, series
+from harvester.store import notes, schema, series, trends
 
 MAX = 7
 DAILY = 24
@@ -216,3 +216,31 @@ def test_several_games_are_asked_at_once_each_with_holes_of_its_own(sonic: Conne
         (SONIC, None),
         (SPELUNKER, 20),
     ]
+
+
+def test_notes_on_what_is_asked_about_come_with_the_answer(sonic: Connection) -> None:
+    looked(sonic, "progress", ALWAYS, game=SONIC)
+    for days, scope in ((1, "game:1"), (1, "game:2"), (2, "all"), (2, "job:unlocks"), (4, "all")):
+        notes.add(sonic, at=at(days), title=scope, scope=scope)
+    notes.add(sonic, at=at(2), title="job:progress", scope="job:progress")
+    notes.add(sonic, at=at(3), title="Ring", scope=f"achievement:{RING}")
+    asked: dict[str, Any] = {"since": at(0), "until": at(3), "every": HOURLY}
+
+    by_game = trends.answer(sonic, "players", games=[SONIC], **asked).notes
+    by_achievement = trends.answer(sonic, "unlocks", achievements=[RING], **asked).notes
+
+    assert [one.title for one in by_game] == ["game:1", "all", "job:progress"]
+    assert [one.title for one in by_achievement] == ["game:1", "all", "job:progress", "Ring"]
+
+
+def test_a_set_that_shrinks_shows_in_the_range_of_its_size(sonic: Connection) -> None:
+    looked(sonic, "distribution", ALWAYS, game=SONIC)
+    within = {"game_id": SONIC, "is_promoted": True, "is_hardcore": True}
+    for days, size in ((0, 3), (1.3, 2), (1.6, 3)):
+        buckets = ({"unlocked": own, "players": 0} for own in range(1, size + 1))
+        tell(sonic, schema.distribution, days, *buckets, within=within, complete=True)
+
+    rows = ask(sonic, "mastery", games=[SONIC], is_range=True)
+
+    names = ("achievements", "achievements_min", "achievements_max")
+    assert columns(rows, *names) == [(3, 3, 3), (3, 2, 3), (3, 3, 3)]

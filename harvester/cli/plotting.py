@@ -7,11 +7,10 @@ from typing import Any, Final
 
 import click
 
-from harvester.cli.options import Globals, option
-from harvester.cli.reading import reading
+from harvester.cli.options import option
 from harvester.cli.saved import save
 from harvester.cli.session import note
-from harvester.store import remarks
+from harvester.store.notes import Note
 from harvester.store.trends import TRENDS
 
 Row = Mapping[str, Any]
@@ -47,12 +46,12 @@ def _form(path: Path) -> str:
     return path.suffix.removeprefix(".").lower()
 
 
-def draw(chosen: Globals, path: Path, name: str, rows: Sequence[Row], zone: tzinfo | None) -> None:
+def draw(
+    path: Path, name: str, rows: Sequence[Row], zone: tzinfo | None, those: Sequence[Note] = ()
+) -> None:
     """Draw the rows of a trend into a file, with the notes that belong to them."""
     from harvester import charts, pictures  # noqa: PLC0415 - most calls draw nothing
 
-    with reading(chosen) as engine, engine.connect() as conn:
-        those = remarks.beside(conn, name, rows)
     specification = charts.specification(
         name, rows, values=TRENDS[name].values, zone=zone or UTC, notes=those
     )

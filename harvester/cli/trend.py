@@ -85,7 +85,8 @@ def trend(
 
     A row tells how it stood at the end of a period, or how much happened in it; a value is
     empty where nobody had looked. Times are UTC; with --timezone tables, CSV and TSV show that
-    of the zone, which the column's name says. `harvester trend --list` tells what NAME can be.
+    of the zone, which the column's name says. Notes on what is shown (`harvester note list`) are
+    told beside it. `harvester trend --list` tells what NAME can be.
     """
     if is_list:
         show(_listed(), _LISTED, form)
@@ -95,16 +96,18 @@ def trend(
     if asked["at"] or asked["vs"]:
         compared = _compared(chosen, name, **asked)
         if picture:
-            draw(chosen, picture, name, beside(compared, *_moments(asked)), asked["zone"])
+            draw(picture, name, beside(compared, *_moments(asked)), asked["zone"])
         show(compared, trends.COMPARED, form)
         return
-    rows, missing = _answered(chosen, name, **asked)
+    told = _answered(chosen, name, **asked)
     if picture:
-        draw(chosen, picture, name, rows, asked["zone"])
-    rows = _localized(_barred(rows, name, form), form, asked["zone"])
+        draw(picture, name, told.rows, asked["zone"], told.notes)
+    rows = _localized(_barred(told.rows, name, form), form, asked["zone"])
     show(rows, list(rows[0]) if rows else ["time"], form)
-    if missing or not rows:
-        note(missing or "nothing is known about that")
+    if told.missing or not rows:
+        note(told.missing or "nothing is known about that")
+    for one in told.notes:
+        note(f"since {one.at:%Y-%m-%d}: {one.title}")
 
 
 def _listed() -> list[dict[str, object]]:

@@ -15,7 +15,7 @@ from harvester import charts
 from harvester.charts.ticks import zone_name
 from harvester.report import figures, sparklines
 from harvester.report.figures import Figure, Row, Table
-from harvester.store import notes, remarks, report, trends
+from harvester.store import notes, report, trends
 from harvester.store.notes import Note
 from harvester.store.series import Period
 from harvester.store.watched import watched
@@ -132,9 +132,9 @@ class Range:
             return Period(length=timedelta(days=1))
         return Period(length=timedelta(weeks=1)) if span <= _WEEKLY else Period(months=1)
 
-    def rows(self, name: str, **about: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - keys of the trend
-        """Ask a trend."""
-        return trends.answer(
+    def answer(self, name: str, **about: Any) -> trends.Answer:  # noqa: ANN401 - its keys
+        """Ask a trend; of unofficial achievements nothing is told."""
+        told = trends.answer(
             self.conn,
             name,
             since=self.since,
@@ -142,16 +142,18 @@ class Range:
             every=self.every,
             zone=self.zone,
             **about,
-        ).rows
+        )
+        rows = [row for row in told.rows if row.get("is_promoted") is not False]
+        return told._replace(rows=rows)
 
-    def figure(self, name: str, rows: Sequence[Row], table: Table) -> Figure:
+    def figure(self, name: str, told: trends.Answer, table: Table) -> Figure:
         """Draw what a trend answered."""
         specification = charts.specification(
             name,
-            rows,
+            told.rows,
             values=trends.TRENDS[name].values,
             zone=self.zone,
-            notes=remarks.beside(self.conn, name, rows),
+            notes=told.notes,
         )
         return figures.figure(specification, table)
 
@@ -181,8 +183,8 @@ def _most_first(own: Glance) -> float:
 def _glances(asked: Range, games: Mapping[int, str | None]) -> list[Glance]:
     if not games:
         return []
-    players = _courses(asked.rows("players", games=games), "players")
-    counts = [row for row in asked.rows("game-tickets", games=games) if row["is_promoted"]]
+    players = _courses(asked.answer("players", games=games).rows, "players")
+    counts = asked.answer("game-tickets", games=games).rows
     opened, reported = (_courses(counts, value) for value in ("open", "reported"))
     return [
         Glance(
@@ -207,7 +209,7 @@ def _known(one: list[float | None], other: list[float | None]) -> list[float | N
 
 
 def _game(asked: Range, own: Glance) -> Section:
-    rare = _ranked(asked.rows("rarity", games=[own.game]), "rarity_hardcore")
+    rare = _ranked(asked.answer("rarity", games=[own.game]).rows, "rarity_hardcore")
     return Section(
         own.anchor,
         own.title,
@@ -223,20 +225,20 @@ def _game(asked: Range, own: Glance) -> Section:
 
 
 def _over_time(asked: Range, name: str, **about: Any) -> Figure:  # noqa: ANN401 - keys of the trend
-    rows = [row for row in asked.rows(name, **about) if row.get("is_promoted") is not False]
-    return asked.figure(name, rows, figures.over_time(rows, trends.TRENDS[name].values, asked.zone))
+    told, values = asked.answer(name, **about), trends.TRENDS[name].values
+    return asked.figure(name, told, figures.over_time(told.rows, values, asked.zone))
 
 
 def _distribution(asked: Range, game: int) -> Figure:
-    rows = [row for row in asked.rows("distribution", games=[game]) if row["is_promoted"]]
+    told = asked.answer("distribution", games=[game])
     label, heads = ["unlocked", "is_hardcore"], ["achievements held", "mode"]
-    table = figures.then_and_now(rows, label, "players", heads)
-    return asked.figure("distribution", rows, table)
+    table = figures.then_and_now(told.rows, label, "players", heads)
+    return asked.figure("distribution", told, table)
 
 
 def _unlocks(asked: Range, game: int) -> Figure:
-    rows = asked.rows("unlocks", games=[game])
-    return asked.figure("unlocks", rows, _ranked(rows, "unlocks"))
+    told = asked.answer("unlocks", games=[game])
+    return asked.figure("unlocks", told, _ranked(told.rows, "unlocks"))
 
 
 def _ranked(rows: Iterable[Row], value: str) -> Table:
@@ -244,9 +246,9 @@ def _ranked(rows: Iterable[Row], value: str) -> Table:
 
 
 def _player(asked: Range, own: str, name: str) -> Section:
-    rows = asked.rows("progress", users=[own])
-    table = figures.then_and_now(rows, ["game"], "completion_hardcore", ["game"])
-    return Section("", name, [asked.figure("progress", rows, table)])
+    told = asked.answer("progress", users=[own])
+    table = figures.then_and_now(told.rows, ["game"], "completion_hardcore", ["game"])
+    return Section("", name, [asked.figure("progress", told, table)])
 
 
 def _developer(asked: Range, own: str, name: str) -> Section:

@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection
 
 from harvester.errors import ConfigError
-from harvester.store import subjects
+from harvester.store import notes, subjects
+from harvester.store.notes import Note
 from harvester.store.series import Period, periods
 from harvester.store.subjects import Labels
 from harvester.store.trends.asking import Question, Row, Spans, Trend
@@ -24,10 +25,14 @@ __all__ = ["COMPARED", "TRENDS", "Answer", "Trend", "answer", "compare"]
 
 
 class Answer(NamedTuple):
-    """The rows, in the order of time, then of the keys, and what they cannot tell."""
+    """The rows, in the order of time, then of the keys, and what they cannot tell.
+
+    `notes` are the dated remarks on what is asked about, in the range: what changed meaning.
+    """
 
     rows: list[dict[str, Any]]
     missing: str | None
+    notes: list[Note]
 
 
 def answer(  # noqa: PLR0913 - the options of the command, one each
@@ -71,7 +76,7 @@ def answer(  # noqa: PLR0913 - the options of the command, one each
     question = Question(conn, asked, spans, is_range=is_range, is_delta=is_delta)
     columns = trend.columns(is_range=is_range, is_delta=is_delta)
     rows = [_ordered(row, columns) for row in trend.rows(question)]
-    return Answer(rows, trend.missing(question, rows))
+    return Answer(rows, trend.missing(question, rows), _notes(trend, question))
 
 
 def _trend(name: str) -> Trend:
@@ -115,6 +120,19 @@ def _achievements(
     if "achievement" not in trend.keys:
         return {}
     return subjects.achievements(conn, own, of_games=games)
+
+
+def _notes(trend: Trend, question: Question) -> list[Note]:
+    """List the notes on everything, on what is asked about, and on the jobs that collect it."""
+    own = question.subjects
+    sets = {label["game_id"] for label in own["achievement"].values()} - {None}
+    scopes = notes.scopes(
+        games=own["game"].keys() | sets,
+        achievements=own["achievement"],
+        users=[*own["user"], *own["developer"]],
+        jobs=trend.jobs,
+    )
+    return notes.within(question.conn, question.spans[0].since, question.until, scopes)
 
 
 def _ordered(row: Row, columns: Sequence[str]) -> Row:

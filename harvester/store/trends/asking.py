@@ -63,8 +63,8 @@ class Trend:
 
     `kind` is "state" (what held at the end of a period) or "event" (what happened in it). Rows
     have `time`, labels for the keys, the columns in `values`, and `marks`, which tell how well
-    they are known. `numbers` are the values of which ranges and changes can be told; `missing`
-    says in one line what the rows cannot tell.
+    they are known. `numbers` are the values of which ranges and changes can be told, `jobs`
+    those that collect them; `missing` says in one line what the rows cannot tell.
     """
 
     name: str
@@ -77,6 +77,7 @@ class Trend:
     missing: Missing = _nothing
     numbers: tuple[str, ...] = ()
     marks: tuple[str, ...] = ("is_observed",)
+    jobs: tuple[str, ...] = ("progress",)
 
     def columns(self, *, is_range: bool = False, is_delta: bool = False) -> list[str]:
         """Name the columns that follow the labels of a row."""

@@ -41,9 +41,9 @@ class Course:
         return [self.combine(*those) if is_known else None for those, is_known in told]
 
     def turns(self) -> set[datetime]:
-        """Tell when something began to hold, or to be known."""
-        begun = {step[0] for own in self.steps for step in own}
-        return begun | {look.since for look in self.looks}
+        """Tell when something began or ceased to hold, or began to be known."""
+        bounds = {at for own in self.steps for step in own for at in step[:2] if at is not None}
+        return bounds | {look.since for look in self.looks}
 
 
 def is_seen(looks: Looks, instants: Sequence[datetime]) -> list[bool]:

@@ -41,8 +41,10 @@ def at_developers(question: Question, users: Collection[int]) -> Mapping[int, Lo
     return _by_key(_looked(question, seen), lambda poll: poll.user_id)
 
 
-def at_pairs(question: Question, users: Collection[int]) -> Mapping[tuple[int, int], Looks]:
-    """Tell when these users' progress was looked at, by user and game.
+def at_pairs(
+    question: Question, users: Collection[int], games: Collection[int]
+) -> Mapping[tuple[int, int], Looks]:
+    """Tell when these users' progress in these games, or in all, was looked at.
 
     A pair that a survey watches over is known as long as the survey looks. An answer with a
     trouble noted told of the game alone.
@@ -50,8 +52,10 @@ def at_pairs(question: Question, users: Collection[int]) -> Mapping[tuple[int, i
     his = many.among(polls.c.user_id, users) & polls.c.game_id.is_not(None)
     own = select(polls.c.asked_as).where(his, polls.c.job == "progress")
     survey = polls.c.game_id.is_(None) & polls.c.asked_as.in_(own)
-    seen = (polls.c.job == "progress") & or_(his & fetches.c.error.is_(None), survey)
-    looked = list(_looked(question, seen))
+    here = [many.among(polls.c.game_id, games)] if games else []
+    seen = (polls.c.job == "progress") & or_(and_(his, *here), survey)
+    is_told = fetches.c.error.is_(None) | polls.c.game_id.is_(None)
+    looked = list(_looked(question, seen, is_told))
     blind = {poll.asked_as: _blind(poll, looks) for poll, looks in looked if poll.game_id is None}
     pairs = (
         (poll, without(looks, blind.get(poll.asked_as, [])))

@@ -34,6 +34,7 @@ _ALL = (
         _COLUMNS["game_ticket_counts"],
         told(states.game_tickets, _COLUMNS["game_ticket_counts"]),
         numbers=_COLUMNS["game_ticket_counts"],
+        jobs=("game-tickets",),
     ),
     Trend(
         "developer-tickets",
@@ -44,6 +45,7 @@ _ALL = (
         _COLUMNS["developer_ticket_counts"],
         told(states.developer_tickets, _COLUMNS["developer_ticket_counts"]),
         numbers=_COLUMNS["developer_ticket_counts"],
+        jobs=("developer-tickets",),
     ),
     Trend(
         "ticket-flow",
@@ -55,6 +57,7 @@ _ALL = (
         by_period(ticket_flow.curves),
         ticket_flow.missing,
         marks=_DATED,
+        jobs=("game-tickets",),
     ),
     Trend(
         "distribution",
@@ -64,6 +67,7 @@ _ALL = (
         _GAME,
         ("unlocked", "players"),
         by_period(distributions.distribution),
+        jobs=("distribution",),
     ),
     Trend(
         "mastery",
@@ -74,6 +78,7 @@ _ALL = (
         _MASTERY,
         told(distributions.mastery, _MASTERY),
         numbers=_MASTERY,
+        jobs=("distribution",),
     ),
     Trend(
         "players",
@@ -105,6 +110,7 @@ _ALL = (
         by_period(unlock_rate.curves),
         unlock_rate.missing,
         marks=_DATED,
+        jobs=("unlocks", "progress"),
     ),
     Trend(
         "rarity",

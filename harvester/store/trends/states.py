@@ -57,7 +57,7 @@ def progress(question: Question) -> Iterator[Course]:
     narrowed = [table.c.game_id.in_(games)] if games else []
     people = question.subjects["user"]
     steps = held.steps(question, table, people, *narrowed)
-    seen = looked.at_pairs(question, people)
+    seen = looked.at_pairs(question, people, games)
     games = games or subjects.games(question.conn, sorted({game for _, game in steps}))
     for user, name in people.items():
         for game, title in games.items():

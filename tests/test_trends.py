@@ -1,43 +1,36 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from looks import (
+    ALWAYS,
+    RING,
+    SONIC,
+    SPELUNKER,
+    STAR,
+    STUB,
+    ask,
+    at,
+    columns,
+    looked,
+    tell,
+)
 from sqlalchemy import Connection, Engine, event, insert
 from sqlalchemy.engine.interfaces import DBAPICursor
 
 from harvester.errors import ConfigError
 from harvester.store import history, schema, series, trends, users
 from harvester.store.polls import Wanted, plan
-from harvester.store.rows import Batch, UserRef
+from harvester.store.rows import UserRef
 
-START = datetime(2026, 3, 1, tzinfo=UTC)
-SONIC, SPELUNKER, STUB = 1, 2, 3
-RING, STAR = 11, 12
 MAX = "00003EMFWR7XB8SDPEHB3K56ZQ"
 SCOTT = "01HDA2FN3QPG2QVKG1QPNDCKYZ"
 
 
-def at(days: float) -> datetime:
-    return START + timedelta(days=days)
-
-
-def tell(
-    conn: Connection,
-    table: Any,  # noqa: ANN401 - any table
-    days: float,
-    *rows: dict[str, Any],
-    within: dict[str, Any] | None = None,
-    complete: bool = False,
-) -> None:
-    batch = Batch(table, within or {}, rows, complete=complete)
-    history.record(conn, batch, at=at(days), fetch_id=None)
-
-
 @pytest.fixture
 def known(conn: Connection) -> Connection:
-    """Two games with their achievements, a stub of a third, and who plays and makes them."""
+    """Two games with their achievements, a stub of a third, looked at all the time."""
     tell(
         conn,
         schema.game_versions,
@@ -53,28 +46,26 @@ def known(conn: Connection) -> Connection:
         {"achievement_id": RING, "game_id": SONIC, "title": "Ring"},
         {"achievement_id": STAR, "game_id": SONIC, "title": "Star"},
     )
+    for game in (SONIC, SPELUNKER, STUB):
+        for job in ("game-tickets", "distribution", "progress"):
+            looked(conn, job, ALWAYS, game=game)
     return conn
 
 
 def acquaint(conn: Connection, name: str, ulid: str | None = None, days: float = 0) -> int:
     ref = UserRef(name, ulid)
     ids, _ = users.resolve(conn, [ref], at=at(days), fetch_id=None)
+    looked(conn, "developer-tickets", ALWAYS, user=ids[ref])
+    for game in (SONIC, SPELUNKER, STUB):
+        looked(conn, "progress", ALWAYS, game=game, user=ids[ref])
     return ids[ref]
-
-
-def ask(conn: Connection, name: str, **options: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - as answer takes them
-    asked = {"since": at(0), "until": at(3), "every": series.parse_every("1d"), **options}
-    return trends.answer(conn, name, **asked).rows
-
-
-def columns(rows: list[dict[str, Any]], *names: str) -> list[tuple[Any, ...]]:
-    return [tuple(row[name] for name in names) for row in rows]
 
 
 def test_every_trend_has_a_name_and_its_options() -> None:
     assert list(trends.TRENDS) == [
         "game-tickets",
         "developer-tickets",
+        "ticket-flow",
         "distribution",
         "mastery",
         "players",
@@ -82,6 +73,7 @@ def test_every_trend_has_a_name_and_its_options() -> None:
         "unlock-rate",
         "rarity",
         "progress",
+        "changes",
     ]
     for name, trend in trends.TRENDS.items():
         assert trend.name == name
@@ -97,11 +89,11 @@ def test_a_row_is_the_end_of_its_period_the_keys_and_the_values(known: Connectio
 
     labels = {"game_id": SONIC, "game": "Sonic the Hedgehog"}
     assert rows == [
-        {"time": at(1), **labels, "players": 10, "achievements": 2},
-        {"time": at(2), **labels, "players": 15, "achievements": 2},
-        {"time": at(2.25), **labels, "players": 15, "achievements": 2},
+        {"time": at(1), **labels, "players": 10, "achievements": 2, "is_observed": True},
+        {"time": at(2), **labels, "players": 15, "achievements": 2, "is_observed": True},
+        {"time": at(2.25), **labels, "players": 15, "achievements": 2, "is_observed": True},
     ]
-    assert list(rows[0]) == ["time", "game_id", "game", "players", "achievements"]
+    assert list(rows[0]) == ["time", "game_id", "game", "players", "achievements", "is_observed"]
 
 
 def test_nothing_is_told_before_the_first_look_nor_after_a_closed_row(known: Connection) -> None:
@@ -191,7 +183,7 @@ def test_tickets_of_a_game_are_told_by_state(known: Connection) -> None:
         (True, 3, None, None),
         (True, 4, 2, 1),
     ]
-    assert list(rows[0])[-6:] == list(trends.TRENDS["game-tickets"].values)
+    assert list(rows[0])[-7:-1] == list(trends.TRENDS["game-tickets"].values)
 
 
 def test_tickets_of_unofficial_achievements_are_rows_of_their_own(known: Connection) -> None:
@@ -216,7 +208,7 @@ def test_tickets_of_a_developer_are_told_by_name(known: Connection) -> None:
     rows = ask(known, "developer-tickets", developers=["Scott"], until=at(1))
 
     expected = {"developer": "Scott", "open": 5, "closed": 1, "resolved": 2, "total": 8}
-    assert rows == [{"time": at(1), **expected}]
+    assert rows == [{"time": at(1), **expected, "is_observed": True}]
 
 
 def distribute(
@@ -309,6 +301,7 @@ def test_unlocks_of_a_game_are_those_of_all_its_achievements(known: Connection) 
             "achievement": "Ring",
             "unlocks": None,
             "unlocks_hardcore": None,
+            "is_observed": True,
         },
         {
             **labels,
@@ -316,6 +309,7 @@ def test_unlocks_of_a_game_are_those_of_all_its_achievements(known: Connection) 
             "achievement": "Star",
             "unlocks": 9,
             "unlocks_hardcore": 4,
+            "is_observed": True,
         },
     ]
 
@@ -329,12 +323,15 @@ def test_unlocks_of_one_achievement_are_told_alone(known: Connection) -> None:
     assert columns(rows, "achievement", "unlocks", "unlocks_hardcore") == [("Star", 8, 3)]
 
 
-def test_an_achievement_without_a_game_is_told_without_its_labels(known: Connection) -> None:
+def test_an_achievement_without_a_game_is_told_without_labels_and_counts_nobody_looked_at(
+    known: Connection,
+) -> None:
     count(known, 0.5, 99, 1, 0)
 
     rows = ask(known, "unlocks", achievements=[99], until=at(1))
 
-    assert columns(rows, "game_id", "game", "achievement", "unlocks") == [(None, None, None, 1)]
+    told = columns(rows, "game_id", "game", "achievement", "unlocks", "is_observed")
+    assert told == [(None, None, None, None, False)]
 
 
 def test_rarity_is_the_share_of_the_players_of_that_time(known: Connection) -> None:
@@ -396,7 +393,7 @@ def test_progress_is_told_for_every_player_and_game_asked(known: Connection) -> 
         ("Max", "Sonic the Hedgehog", 1, 0.5),
         ("Scott", "Sonic the Hedgehog", None, None),
     ]
-    assert list(rows[0])[4:] == list(trends.TRENDS["progress"].values)
+    assert list(rows[0])[4:] == [*trends.TRENDS["progress"].values, "is_observed"]
 
 
 def test_progress_without_a_game_is_told_for_every_game_known_of_a_player(
@@ -469,6 +466,7 @@ def test_a_player_known_by_name_alone_is_found_by_it(known: Connection) -> None:
 
 def test_a_player_without_a_name_is_called_by_his_ulid(known: Connection) -> None:
     known.execute(insert(schema.users).values(id=5, ulid=MAX, first_seen_at=at(0)))
+    looked(known, "progress", ALWAYS, game=SONIC, user=5)
     advance(known, 0.5, 5, SONIC, 1)
 
     rows = ask(known, "progress", users=[MAX], until=at(1))
@@ -535,6 +533,7 @@ def test_more_achievements_than_one_statement_takes_are_all_told(sqlite_engine: 
         tell(conn, schema.achievement_versions, 0, *versions)
         counted = [{"achievement_id": own, "unlocks": own} for own in range(1, 1001)]
         tell(conn, schema.achievement_counters, 0, *counted)
+        looked(conn, "progress", ALWAYS, game=SONIC)
 
         rows = ask(conn, "unlocks", games=[SONIC], until=at(1))
 

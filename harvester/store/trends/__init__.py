@@ -1,0 +1,141 @@
+"""How things changed: intervals and dated rows -> rows by period.
+
+`answer` finds the subjects (`subjects.py`), asks the trend, one statement per table, and puts
+the columns of its rows in order. The trends there are stand in `registry.py`.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import UTC, datetime, tzinfo
+from difflib import get_close_matches
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection
+
+from harvester.errors import ConfigError
+from harvester.store import notes, subjects
+from harvester.store.notes import Note
+from harvester.store.series import Period, periods
+from harvester.store.subjects import Labels
+from harvester.store.trends.asking import Question, Row, Spans, Trend
+from harvester.store.trends.comparison import COLUMNS as COMPARED
+from harvester.store.trends.comparison import compare
+from harvester.store.trends.registry import TRENDS
+
+__all__ = ["COMPARED", "TRENDS", "Answer", "Trend", "answer", "compare"]
+
+
+class Answer(NamedTuple):
+    """The rows, in the order of time, then of the keys, and what they cannot tell.
+
+    `notes` are the dated remarks on what is asked about, in the range: what changed meaning.
+    """
+
+    rows: list[dict[str, Any]]
+    missing: str | None
+    notes: list[Note]
+
+
+def answer(  # noqa: PLR0913 - the options of the command, one each
+    conn: Connection,
+    name: str,
+    *,
+    games: Collection[int] = (),
+    achievements: Collection[int] = (),
+    users: Collection[str] = (),
+    developers: Collection[str] = (),
+    since: datetime,
+    until: datetime,
+    every: Period,
+    zone: tzinfo = UTC,
+    is_range: bool = False,
+    is_delta: bool = False,
+) -> Answer:
+    """Tell how it stood at the end of every period in (since, until], the last one at `until`.
+
+    Periods are those of the calendar of `zone`; `time` is an instant in UTC. A value is None
+    where nothing was known, `is_observed` tells whether anybody had looked. An event trend tells
+    what happened in the period; `basis` is "reconstructed" where that was before it was watched.
+    With `is_range` numbers come with the least and the most seen in the period, with `is_delta`
+    with the change since the point before that was seen, and how much that is in a day.
+    `until` must not lie in the future: what holds now would be told for then.
+    Cost: reads the index entries of the keys asked, fetches the rows that overlap the range.
+
+    Raises `ConfigError` for an unknown name or key, a missing one, and an empty range.
+    """
+    trend = _trend(name)
+    given = {"game": games, "achievement": achievements, "user": users, "developer": developers}
+    _check(trend, [key for key, those in given.items() if those])
+    _check_numbers(trend, is_range=is_range, is_delta=is_delta)
+    asked = {
+        "game": subjects.games(conn, games),
+        "achievement": _achievements(conn, trend, achievements, games),
+        "user": subjects.people(conn, users, called="user"),
+        "developer": subjects.people(conn, developers, called="developer"),
+    }
+    spans = _spans(since, until, every, zone)
+    question = Question(conn, asked, spans, is_range=is_range, is_delta=is_delta)
+    columns = trend.columns(is_range=is_range, is_delta=is_delta)
+    rows = [_ordered(row, columns) for row in trend.rows(question)]
+    return Answer(rows, trend.missing(question, rows), _notes(trend, question))
+
+
+def _trend(name: str) -> Trend:
+    if name not in TRENDS:
+        near = get_close_matches(name, TRENDS, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(TRENDS)}"
+        raise ConfigError(f"no trend is called {name!r}, {hint}")
+    return TRENDS[name]
+
+
+def _check(trend: Trend, given: Collection[str]) -> None:
+    for key in given:
+        if key not in trend.keys:
+            raise ConfigError(f"trend {trend.name} takes {_options(trend.keys)}, not --{key}")
+    if not any(key in given for key in trend.needs):
+        raise ConfigError(f"trend {trend.name} needs {_options(trend.needs)}")
+
+
+def _check_numbers(trend: Trend, *, is_range: bool, is_delta: bool) -> None:
+    chosen = {"range": is_range, "delta": is_delta}
+    for option in (name for name, is_chosen in chosen.items() if is_chosen and not trend.numbers):
+        able = ", ".join(one.name for one in TRENDS.values() if one.numbers)
+        raise ConfigError(f"trend {trend.name} takes no --{option}; these do: {able}")
+
+
+def _options(keys: Iterable[str]) -> str:
+    return " or ".join(f"--{key}" for key in keys)
+
+
+def _spans(since: datetime, until: datetime, every: Period, zone: tzinfo) -> Spans:
+    try:
+        return periods(since, until, every, zone)
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
+
+
+def _achievements(
+    conn: Connection, trend: Trend, own: Collection[int], games: Collection[int]
+) -> Labels:
+    """Find the achievements asked for: named ones, and all those of named games."""
+    if "achievement" not in trend.keys:
+        return {}
+    return subjects.achievements(conn, own, of_games=games)
+
+
+def _notes(trend: Trend, question: Question) -> list[Note]:
+    """List the notes on everything, on what is asked about, and on the jobs that collect it."""
+    own = question.subjects
+    sets = {label["game_id"] for label in own["achievement"].values()} - {None}
+    scopes = notes.scopes(
+        games=own["game"].keys() | sets,
+        achievements=own["achievement"],
+        users=[*own["user"], *own["developer"]],
+        jobs=trend.jobs,
+    )
+    return notes.within(question.conn, question.spans[0].since, question.until, scopes)
+
+
+def _ordered(row: Row, columns: Sequence[str]) -> Row:
+    """Put the labels of a row first, then its values, then how well they are known."""
+    labels = {name: value for name, value in row.items() if name not in columns}
+    return {**labels, **{name: row.get(name) for name in columns}}

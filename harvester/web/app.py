@@ -1,0 +1,53 @@
+"""The application: which address leads where, and the door around all of it."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from threading import Thread
+from typing import Final
+
+from starlette.applications import Starlette
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from harvester.web import api, assets, login, overview, pages, querying, troubles
+from harvester.web.security import Door, guarded
+from harvester.web.site import Site
+
+_ROUTES: Final = (
+    ("/", overview.overview),
+    ("/coverage", overview.coverage),
+    ("/games/{own}", pages.game),
+    ("/achievements/{own}", pages.achievement),
+    ("/players/{who}", pages.player),
+    ("/developers/{who}", pages.developer),
+    ("/sql", querying.sql),
+    ("/api/openapi.json", api.openapi),
+    ("/api/watchlist", api.watchlist),
+    ("/api/coverage", api.coverage),
+    ("/api/trends/{name}", api.trend),
+    ("/static/{hash}/{name}", assets.static),
+    ("/login", login.form),
+)
+
+
+def application(site: Site, door: Door) -> ASGIApp:
+    """Put a dashboard together."""
+    routes = [Route(path, called, methods=["GET"]) for path, called in _ROUTES]
+    posts = [
+        Route("/login", login.enter, methods=["POST"]),
+        Route("/logout", login.leave, methods=["POST"]),
+    ]
+    made = Starlette(
+        routes=[*posts, *routes], exception_handlers=troubles.HANDLERS, lifespan=_lifespan
+    )
+    made.router.redirect_slashes = False
+    made.state.site, made.state.door = site, door
+    return guarded(made, door)
+
+
+@asynccontextmanager
+async def _lifespan(_app: Starlette) -> AsyncIterator[None]:
+    """Make what takes long before somebody asks for it; at the end wait for nobody's query."""
+    Thread(target=assets.bundle, daemon=True).start()
+    yield
+    querying.stop_all()

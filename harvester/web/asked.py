@@ -1,0 +1,122 @@
+"""What a request asks for: its period, its keys, its numbers. The address is all there is."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, TypeVar
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from starlette.datastructures import QueryParams
+from starlette.requests import Request
+
+from harvester.errors import ConfigError
+from harvester.store import series
+from harvester.store.series import Period
+from harvester.web.site import Site, site_of
+
+T = TypeVar("T")
+
+KEYS: Final = ("game", "achievement", "user", "developer")
+PERIOD: Final = ("since", "until", "every", "zone")
+DEFAULTS: Final = {"since": "30d", "until": "now", "every": "1d"}
+MOST_PERIODS: Final = 2_000
+MOST_KEYS: Final = 50
+_LARGEST_ID: Final = 2**53
+_LONGEST: Final = 100  # characters of a word in the address
+
+
+@dataclass(frozen=True)
+class Window:
+    """The period that is asked for; `words` are the ones of the address, or the defaults."""
+
+    since: datetime
+    until: datetime
+    every: Period
+    zone: ZoneInfo
+    words: Mapping[str, str]
+
+    def query(self, **more: object) -> str:
+        """Write it as the query of an address, with more in front of it."""
+        return urlencode({**more, **self.words}, doseq=True)
+
+
+def window(request: Request) -> Window:
+    """Read the period from the address. Raises `ConfigError` for what makes none."""
+    site = site_of(request)
+    words = _words(request.query_params, site)
+    now = site.now()
+    since, until = (
+        min(_read(end, words[end], lambda text: series.parse_instant(text, now)), now)
+        for end in ("since", "until")
+    )
+    every = _read("every", words["every"], series.parse_every)
+    made = Window(since, until, every, zone_of(words["zone"]), words)
+    _check(made)
+    return made
+
+
+def _words(query: QueryParams, site: Site) -> dict[str, str]:
+    usual = {**DEFAULTS, "zone": site.zone}
+    return {name: word(query, name) or usual[name] for name in PERIOD}
+
+
+def word(query: QueryParams, name: str) -> str:
+    """Take one word of the address; "" where it is missing."""
+    text = str(query.get(name, "")).strip()
+    if len(text) > _LONGEST:
+        raise ConfigError(f"{name} is longer than {_LONGEST} characters")
+    return text
+
+
+def _read(name: str, text: str, parse: Callable[[str], T]) -> T:
+    try:
+        return parse(text)
+    except ValueError as wrong:
+        raise ConfigError(f"{name} {text!r}: {wrong}") from None
+
+
+def zone_of(name: str) -> ZoneInfo:
+    """Find a time zone. Raises `ConfigError` where there is none of that name."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        told = 'must be the name of a time zone such as "UTC" or "Europe/Berlin"'
+        raise ConfigError(f"zone {name!r}: {told}") from None
+
+
+def _check(made: Window) -> None:
+    """Refuse what would be more than a page can show."""
+    if made.since >= made.until:
+        raise ConfigError("nothing lies between since and until")
+    first = made.every.after(made.since)
+    length = made.every.after(first) - first
+    if (made.until - made.since) / length > MOST_PERIODS:
+        raise ConfigError(f"more than {MOST_PERIODS:,} periods: choose longer or fewer ones")
+
+
+def keys(query: QueryParams) -> dict[str, list[str]]:
+    """Take the keys from the address. Raises `ConfigError` where there are too many."""
+    found = {name: [one.strip() for one in query.getlist(name) if one.strip()] for name in KEYS}
+    if sum(map(len, found.values())) > MOST_KEYS:
+        raise ConfigError(f"more than {MOST_KEYS} keys: ask for fewer at a time")
+    return found
+
+
+def ids(texts: Sequence[str], name: str) -> list[int]:
+    """Read ids. Raises `ConfigError` for what is none."""
+    return [_id(text, name) for text in texts]
+
+
+def _id(text: str, name: str) -> int:
+    if text.isascii() and text.isdecimal() and len(text) <= 16 and 1 <= int(text) <= _LARGEST_ID:
+        return int(text)
+    raise ConfigError(f"{name} {text[:_LONGEST]!r} is no id; it is the number in RA's address")
+
+
+def number(query: QueryParams, name: str, *, usual: int, most: int) -> int:
+    """Read a whole number from 1; `usual` where it is missing, never more than `most`."""
+    text = word(query, name) or str(usual)
+    if not (text.isascii() and text.isdecimal() and len(text) < 10 and int(text) >= 1):
+        raise ConfigError(f"{name} {text!r} must be a whole number from 1")
+    return min(int(text), most)

@@ -1,0 +1,91 @@
+"""A panel: one trend as a chart, with the table below it and the addresses of its data."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import Connection
+
+from harvester.store.trends import TRENDS
+from harvester.web import listing
+from harvester.web.answers import answered
+from harvester.web.asked import Window
+from harvester.web.listing import Table
+
+Keys = Mapping[str, Sequence[str]]
+
+_LABELS: Final = {"game": listing.game_at, "achievement": listing.achievement_at}
+
+
+@dataclass(frozen=True)
+class Plot:
+    """Which trend a panel shows, under which title, and which of its values are drawn."""
+
+    trend: str
+    title: str
+    values: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A plot, filled in for the keys and the period of a page."""
+
+    plot: Plot
+    name: str
+    alt: str
+    table: Table
+    missing: str | None
+    query: str  # of chart and data
+    width: int = 720
+    height: int = 320
+    has_chart: bool = False
+
+    @property
+    def drawing(self) -> str:
+        """The query of its chart."""
+        return "&".join([self.query, *(f"value={name}" for name in self.plot.values)])
+
+
+OF_GAME: Final = (
+    Plot("players", "Players", ("players",)),
+    Plot("mastery", "Mastered by", ("mastered",)),
+    Plot("game-tickets", "Tickets", ("open", "request")),
+    Plot("ticket-flow", "Tickets opened and closed"),
+    Plot("distribution", "How many hold 1, 2, 3 … achievements"),
+    Plot("changes", "Revisions of the set"),
+)
+OF_ACHIEVEMENT: Final = (
+    Plot("rarity", "Rarity", ("rarity", "rarity_hardcore")),
+    Plot("unlocks", "Unlocks", ("unlocks", "unlocks_hardcore")),
+    Plot("unlock-rate", "Unlocks in each period"),
+)
+OF_PLAYER: Final = (Plot("progress", "Completion", ("completion", "completion_hardcore")),)
+OF_DEVELOPER: Final = (Plot("developer-tickets", "Tickets on their achievements", ("open",)),)
+
+
+def panels(
+    conn: Connection, plots: Sequence[Plot], keys: Keys, during: Window, *, of: str
+) -> list[Panel]:
+    """Fill in plots. Raises `ConfigError` where a key is not known."""
+    return [_panel(conn, plot, keys, during, of) for plot in plots if plot.trend in TRENDS]
+
+
+def _panel(conn: Connection, plot: Plot, keys: Keys, during: Window, of: str) -> Panel:
+    found = answered(conn, plot.trend, keys, during)
+    newest_first = found.rows[::-1]
+    columns = listing.columns_of(newest_first, _LABELS)
+    caption = f"{plot.title}, the newest first"
+    made = listing.table(caption, newest_first, columns, during.zone)
+    return Panel(
+        plot,
+        f"panel-{plot.trend}",
+        f"Chart: {plot.title}, {of}. {_in_words(found.rows, plot)}",
+        made,
+        found.missing,
+        during.query(**keys),
+    )
+
+
+def _in_words(rows: Sequence[Mapping[str, Any]], plot: Plot) -> str:
+    """Say what a chart shows to those who cannot see it; the numbers are in the table."""
+    return f"{len(rows):,} rows; every number is in the table below." if rows else "No data."

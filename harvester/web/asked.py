@@ -24,6 +24,7 @@ MOST_PERIODS: Final = 2_000
 MOST_KEYS: Final = 50
 _LARGEST_ID: Final = 2**53
 _LONGEST: Final = 100  # characters of a word in the address
+_DIGITS: Final = 16  # as many as the largest id has
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,12 @@ def ids(texts: Sequence[str], name: str) -> list[int]:
 
 
 def _id(text: str, name: str) -> int:
-    if text.isascii() and text.isdecimal() and len(text) <= 16 and 1 <= int(text) <= _LARGEST_ID:
+    if (
+        text.isascii()
+        and text.isdecimal()
+        and len(text) <= _DIGITS
+        and 1 <= int(text) <= _LARGEST_ID
+    ):
         return int(text)
     raise ConfigError(f"{name} {text[:_LONGEST]!r} is no id; it is the number in RA's address")
 
@@ -117,6 +123,6 @@ def _id(text: str, name: str) -> int:
 def number(query: QueryParams, name: str, *, usual: int, most: int) -> int:
     """Read a whole number from 1; `usual` where it is missing, never more than `most`."""
     text = word(query, name) or str(usual)
-    if not (text.isascii() and text.isdecimal() and len(text) < 10 and int(text) >= 1):
+    if not (text.isascii() and text.isdecimal() and len(text) <= _DIGITS and int(text) >= 1):
         raise ConfigError(f"{name} {text!r} must be a whole number from 1")
     return min(int(text), most)

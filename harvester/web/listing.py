@@ -36,6 +36,12 @@ class Column:
         """What stands above it."""
         return self.title or words(self.name)
 
+    @property
+    def kind(self) -> str:
+        """How it is set: numbers to the right, times on one line."""
+        is_time = self.name == "time" or self.name.endswith("_at")
+        return "number" if self.is_number else "time" if is_time else ""
+
 
 @dataclass(frozen=True)
 class Table:

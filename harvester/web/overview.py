@@ -68,7 +68,7 @@ def _lines(
 ) -> Mapping[int, Mapping[str, list[float | None]]]:
     """Tell the sparklines of all games at once: one trend each, whatever their number."""
     keys = {"game": [str(row["game_id"]) for row in rows if row["game"] is not None]}
-    made: dict[int, dict[str, list[float | None]]] = defaultdict(lambda: _empty())
+    made: dict[int, dict[str, list[float | None]]] = defaultdict(_empty)
     for trend, value in _SPARKS if keys["game"] else ():
         for row in answered(conn, trend, keys, during).rows:
             if row.get("is_promoted", True):

@@ -24,6 +24,7 @@ class Plot:
     trend: str
     title: str
     values: tuple[str, ...] = ()
+    is_last: bool = False  # whether the table keeps to the end of the period
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ OF_GAME: Final = (
     Plot("mastery", "Mastered by", ("mastered",)),
     Plot("game-tickets", "Tickets", ("open", "request")),
     Plot("ticket-flow", "Tickets opened and closed"),
-    Plot("distribution", "How many hold 1, 2, 3 … achievements"),
+    Plot("distribution", "How many hold 1, 2, 3 … achievements", is_last=True),
     Plot("changes", "Revisions of the set"),
 )
 OF_ACHIEVEMENT: Final = (
@@ -72,20 +73,24 @@ def panels(
 
 def _panel(conn: Connection, plot: Plot, keys: Keys, during: Window, of: str) -> Panel:
     found = answered(conn, plot.trend, keys, during)
-    newest_first = found.rows[::-1]
-    columns = listing.columns_of(newest_first, _LABELS)
-    caption = f"{plot.title}, the newest first"
-    made = listing.table(caption, newest_first, columns, during.zone)
-    return Panel(
-        plot,
-        f"panel-{plot.trend}",
-        f"Chart: {plot.title}, {of}. {_in_words(found.rows, plot)}",
-        made,
-        found.missing,
-        during.query(**keys),
+    rows = _newest(found.rows, plot)
+    made = listing.table(
+        f"{plot.title}: {'the newest' if plot.is_last else 'the newest first'}",
+        rows,
+        listing.columns_of(rows, _LABELS),
+        during.zone,
     )
+    alt = f"Chart: {plot.title}, {of}. {_in_words(found.rows)}"
+    return Panel(plot, f"panel-{plot.trend}", alt, made, found.missing, during.query(**keys))
 
 
-def _in_words(rows: Sequence[Mapping[str, Any]], plot: Plot) -> str:
+def _newest(rows: Sequence[Mapping[str, Any]], plot: Plot) -> Sequence[Mapping[str, Any]]:
+    """Turn the order round; of what has many rows for each time keep the last one."""
+    if not plot.is_last:
+        return rows[::-1]
+    return [row for row in rows if row["time"] == rows[-1]["time"]]
+
+
+def _in_words(rows: Sequence[object]) -> str:
     """Say what a chart shows to those who cannot see it; the numbers are in the table."""
-    return f"{len(rows):,} rows; every number is in the table below." if rows else "No data."
+    return "Every number is in the table below." if rows else "There is no data."

@@ -30,15 +30,15 @@ ASKERS = 4
 SECONDS = 10.0
 PAGES = (
     ("overview", "/"),
-    ("overview, a year by weeks", "/?since=1y&every=1w"),
+    ("overview, a year by weeks", "/?since=12mo&every=1w"),
     ("game", "/games/7"),
-    ("game, a year", "/games/7?since=1y"),
+    ("game, a year", "/games/7?since=12mo"),
     ("popular achievement", "/achievements/1"),
     ("achievement", "/achievements/701"),
     ("player", "/players/Player5"),
     ("developer", "/developers/Player1"),
     ("coverage", "/coverage"),
-    ("trend as JSON", "/api/trends/players?game=7&since=1y"),
+    ("trend as JSON", "/api/trends/players?game=7&since=12mo"),
     ("chart as SVG", "/charts/players.svg?game=7&value=players"),
     ("chart as specification", "/charts/players.json?game=7&value=players"),
 )
@@ -132,7 +132,7 @@ def _text(at: datetime) -> str:
 
 
 def _numbers(most: str) -> str:
-    return f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {most}) "  # noqa: S608
+    return f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {most}) "
 
 
 _STEP = 365 * 86400 // CHANGES

@@ -9,7 +9,7 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from harvester.web import api, assets, login, overview, pages, querying, troubles
+from harvester.web import api, assets, drawings, login, overview, pages, querying, troubles
 from harvester.web.security import Door, guarded
 from harvester.web.site import Site
 
@@ -25,6 +25,8 @@ _ROUTES: Final = (
     ("/api/watchlist", api.watchlist),
     ("/api/coverage", api.coverage),
     ("/api/trends/{name}", api.trend),
+    ("/charts/{trend}.svg", drawings.svg),
+    ("/charts/{trend}.json", drawings.specification),
     ("/static/{hash}/{name}", assets.static),
     ("/login", login.form),
 )

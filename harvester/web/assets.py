@@ -18,6 +18,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from harvester.pictures import VEGA_LITE
+
 FOR_EVER: Final = {"cache-control": "public, max-age=31536000, immutable"}
 BUNDLE: Final = "vega.js"
 _TYPES: Final = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
@@ -34,7 +36,7 @@ def address(name: str) -> str:
 @cache
 def _hash(name: str) -> str:
     """Tell what a file is by a hash; for the bundle that of what it is made from."""
-    made_from = f"{version('vl-convert-python')} {_SNIPPET}".encode()
+    made_from = f"{version('vl-convert-python')} {VEGA_LITE} {_SNIPPET}".encode()
     content = made_from if name == BUNDLE else _ours(name)
     return hashlib.sha256(content).hexdigest()[:16]
 
@@ -65,5 +67,5 @@ def bundle() -> tuple[bytes, bytes]:
 
 @cache
 def _bundled() -> tuple[bytes, bytes]:
-    plain = vl_convert.javascript_bundle(_SNIPPET).encode()
+    plain = vl_convert.javascript_bundle(_SNIPPET, vl_version=VEGA_LITE).encode()
     return plain, gzip.compress(plain, mtime=0)

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection
 
+from harvester.charts.kinds import KINDS
 from harvester.store.trends import TRENDS
 from harvester.web import listing
 from harvester.web.answers import answered
@@ -37,9 +38,7 @@ class Panel:
     table: Table
     missing: str | None
     query: str  # of chart and data
-    width: int = 720
-    height: int = 320
-    has_chart: bool = False
+    has_chart: bool
 
     @property
     def drawing(self) -> str:
@@ -80,8 +79,11 @@ def _panel(conn: Connection, plot: Plot, keys: Keys, during: Window, of: str) ->
         listing.columns_of(rows, _LABELS),
         during.zone,
     )
+    has_chart = bool(plot.trend in KINDS and found.rows)
     alt = f"Chart: {plot.title}, {of}. {_in_words(found.rows)}"
-    return Panel(plot, f"panel-{plot.trend}", alt, made, found.missing, during.query(**keys))
+    return Panel(
+        plot, f"panel-{plot.trend}", alt, made, found.missing, during.query(**keys), has_chart
+    )
 
 
 def _newest(rows: Sequence[Mapping[str, Any]], plot: Plot) -> Sequence[Mapping[str, Any]]:

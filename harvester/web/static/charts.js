@@ -9,6 +9,7 @@ const OPTIONS = {
   renderer: "svg",
   defaultStyle: false,
   tooltip: { disableDefaultStyle: true },
+  logLevel: 1, // errors; that an empty layer has no extent is none
 };
 
 function address(figure, ending) {

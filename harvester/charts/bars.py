@@ -31,7 +31,7 @@ def drawn(frame: Frame, curves: Sequence[Curve], unit: str) -> list[alt.Chart]:
         layers.layer(rows, "bars")
         .mark_rect(strokeWidth=1, clip=True)
         .encode(
-            x=frame.x("from"), x2="until:T", y=layers.y("value", axis, unit), y2=alt.Y2Datum(0),
+            x=frame.x("from"), x2="until:Q", y=layers.y("value", axis, unit), y2=alt.Y2Datum(0),
             **fillings(frame, names), tooltip=[*told, alt.Tooltip("value:Q", title=unit)],
         )
     )  # fmt: skip
@@ -41,7 +41,7 @@ def drawn(frame: Frame, curves: Sequence[Curve], unit: str) -> list[alt.Chart]:
 
 def _floor(frame: Frame, axis: ticks.Numbers, unit: str) -> list[alt.Chart]:
     """Let a picture without any bar have its axes all the same."""
-    rows = [{"at": layers.instant(frame.until), "value": 0}]
+    rows = [{"at": layers.millis(frame.until), "value": 0}]
     none = layers.layer(rows, "floor").mark_point(opacity=0)
     return [none.encode(x=frame.x(), y=layers.y("value", axis, unit))]
 
@@ -53,7 +53,7 @@ def fillings(frame: Frame, names: Sequence[str]) -> dict[str, Any]:
     return {
         "fill": alt.Fill("series:N", scale=colours, legend=None),
         "stroke": alt.Stroke("series:N", scale=colours, legend=None),
-        "fillOpacity": alt.FillOpacity("series:N", scale=full, legend=None),
+        "fillOpacity": alt.FillOpacity("series:O", scale=full, legend=None),
     }
 
 
@@ -89,8 +89,8 @@ def _bars(frame: Frame, curve: Curve, place: int, count: int) -> Iterator[dict[s
         if value is not None:
             since, until = _part(cell, place, count)
             yield {
-                "from": layers.instant(since), "until": layers.instant(until), "series": curve.name,
-                "value": value, "when": f"until {frame.when(at)}", "at": layers.instant(at),
+                "from": layers.millis(since), "until": layers.millis(until), "series": curve.name,
+                "value": value, "when": f"until {frame.when(at)}", "at": layers.millis(at),
                 "basis": str(row.get("basis") or "observed"),
             }  # fmt: skip
 

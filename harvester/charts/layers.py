@@ -51,10 +51,10 @@ class Frame:
     def x(self, field: str = "at") -> alt.X:
         """Place by an instant; the axis belongs to all layers."""
         marks = ticks.times(self.since, self.until, self.zone)
-        words = ",".join(f"'{_millis(at)}':'{label}'" for at, label in marks)
+        words = ",".join(f"'{millis(at)}':'{label}'" for at, label in marks)
         axis = alt.Axis(
-            values=[_millis(at) for at, _ in marks],
-            labelExpr=f"({{{words}}})[toString(toNumber(datum.value))]",
+            values=[millis(at) for at, _ in marks],
+            labelExpr=f"({{{words}}})[toString(datum.value)]",
             title=f"{self._years()}, time in {zone_name(self.zone)}",
             titleAnchor="end",
             grid=False,
@@ -62,8 +62,10 @@ class Frame:
             tickColor=self.theme.quiet,
             labelOverlap="greedy",
         )
-        domain = [_millis(self.since), _millis(self.until)]
-        return alt.X(f"{field}:T", axis=axis, scale=alt.Scale(type="utc", domain=domain))
+        domain = [millis(self.since), millis(self.until)]
+        return alt.X(
+            f"{field}:Q", axis=axis, scale=alt.Scale(domain=domain, nice=False, zero=False)
+        )
 
     def _years(self) -> str:
         first, last = (at.astimezone(self.zone).year for at in (self.since, self.until))
@@ -79,12 +81,11 @@ def zone_name(zone: tzinfo) -> str:
     return "UTC" if zone is UTC else str(getattr(zone, "key", zone))
 
 
-def instant(at: datetime) -> str:
-    """Write an instant as the specification holds it."""
-    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+def millis(at: datetime) -> int:
+    """Write an instant as the specification holds it: milliseconds since 1970.
 
-
-def _millis(at: datetime) -> int:
+    As a number, not as a date: Vega-Lite makes expressions of dates, also where none may run.
+    """
     return int(at.timestamp()) * 1000
 
 
@@ -116,14 +117,14 @@ def holes(frame: Frame, cells: Iterable[Cell]) -> Iterator[alt.Chart]:
         return
     whole = frame.until - frame.since
     rows = [
-        {"from": instant(one), "until": instant(other), "middle": instant(one + (other - one) / 2),
+        {"from": millis(one), "until": millis(other), "middle": millis(one + (other - one) / 2),
          "hole": "not observed" if other - one > whole * 0.16 else ""}
         for one, other in bands
     ]  # fmt: skip
     yield (
         layer(rows, "holes")
         .mark_rect(color=frame.theme.hole)
-        .encode(x=frame.x("from"), x2="until:T", tooltip=alt.value("not observed"))
+        .encode(x=frame.x("from"), x2="until:Q", tooltip=alt.value("not observed"))
     )
     yield (
         layer([row for row in rows if row["hole"]], "holes_named")
@@ -148,7 +149,7 @@ def notes(frame: Frame, those: Iterable[Note]) -> Iterator[alt.Chart]:
     if not within:
         return
     rows = [
-        {"at": instant(one.at), "note": short(one.title, 120), "when": frame.when(one.at)}
+        {"at": millis(one.at), "note": short(one.title, 120), "when": frame.when(one.at)}
         for one in within
     ]
     told = ["when:N", "note:N"]
@@ -169,7 +170,7 @@ def _dated(note: Note) -> tuple[datetime, str]:
     return note.at, note.title
 
 
-def _labels(frame: Frame, those: Iterable[Note]) -> list[dict[str, str]]:
+def _labels(frame: Frame, those: Iterable[Note]) -> list[dict[str, Any]]:
     """Write what lies too close together in one line."""
     near = (frame.until - frame.since) * _CLOSE
     groups: list[list[Note]] = []
@@ -179,7 +180,7 @@ def _labels(frame: Frame, those: Iterable[Note]) -> list[dict[str, str]]:
         else:
             groups.append([one])
     return [
-        {"at": instant(own[0].at), "note": " + ".join(short(one.title, 48) for one in own)}
+        {"at": millis(own[0].at), "note": " + ".join(short(one.title, 48) for one in own)}
         for own in groups
     ]
 

@@ -91,7 +91,7 @@ def _rows(frame: Frame, curve: Curve) -> list[dict[str, Any]]:
 
 
 def _row(frame: Frame, curve: Curve, at: datetime, value: float | None) -> dict[str, Any]:
-    when = {"at": layers.instant(at), "when": frame.when(at)}
+    when = {"at": layers.millis(at), "when": frame.when(at)}
     return when | {"series": curve.name, "value": value}
 
 
@@ -121,14 +121,14 @@ def _bands(frame: Frame, curves: Sequence[Curve], y: alt.Y) -> list[alt.Chart]:
         return []
     colour = layers.signs(frame.theme, [curve.name for curve in curves])["color"]
     band = layers.layer(rows, "range").mark_rect(opacity=0.18)
-    return [band.encode(x=frame.x("from"), x2="until:T", y=y, y2="most:Q", color=colour)]
+    return [band.encode(x=frame.x("from"), x2="until:Q", y=y, y2="most:Q", color=colour)]
 
 
 def _moved(curve: Curve) -> Iterator[dict[str, Any]]:
     cells = layers.periods([at for at, _ in curve.points])
     for (since, until), row in zip(cells, curve.rows, strict=True):
         for low, high in _range(curve, row):
-            bounds = {"from": layers.instant(since), "until": layers.instant(until)}
+            bounds = {"from": layers.millis(since), "until": layers.millis(until)}
             yield bounds | {"series": curve.name, "value": low, "most": high}
 
 

@@ -21,7 +21,7 @@ COMMANDS: Final = {
     "fetch": ("harvesting", "Ask what is due, once."),
     "run": ("running", "Keep asking what is due: the daemon."),
     "status": ("answers", "Show how every poll is doing."),
-    "trend": ("answers", "Show how something changed over time."),
+    "trend": ("trend", "Show how something changed over time."),
     "query": ("answers", "Ask the collected history in SQL."),
     "serve": ("serve", "Show the collected history in a browser."),
     "db": ("database", "Look after the database."),

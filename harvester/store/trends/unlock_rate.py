@@ -14,9 +14,9 @@ from typing import Any, TypeAlias
 from sqlalchemy import Connection, Row, Select, func, select
 
 from harvester.store import many, schema
-from harvester.store.listed import UNREAD, extents
 from harvester.store.series import Span
 from harvester.store.subjects import Label, Labels
+from harvester.store.trends.listed import UNREAD, extents
 
 Subjects: TypeAlias = Mapping[str, Labels]
 Spans: TypeAlias = Sequence[Span]

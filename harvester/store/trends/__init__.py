@@ -17,9 +17,11 @@ from typing import Any, NamedTuple, TypeAlias
 from sqlalchemy import ColumnElement, Connection, Select, Table, or_, select
 
 from harvester.errors import ConfigError
-from harvester.store import listed, many, rates, schema, subjects
+from harvester.store import many, schema, subjects
 from harvester.store.series import Period, Span, Stretch, periods, sample
 from harvester.store.subjects import Label, Labels
+from harvester.store.trends import listed
+from harvester.store.trends import unlock_rate as rates
 
 Key: TypeAlias = tuple[Any, ...]
 Values: TypeAlias = dict[str, Any]

@@ -1,0 +1,56 @@
+"""`--plot FILE`: the rows of a trend as a picture beside the rows."""
+
+from collections.abc import Sequence
+from datetime import UTC, tzinfo
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from harvester.cli.options import option
+from harvester.cli.saved import save
+from harvester.cli.session import note
+
+if TYPE_CHECKING:
+    from harvester.store.trends import Answer
+
+FORMS: Final = ("png", "svg", "html")
+
+
+class _PictureFile(click.ParamType[Path]):
+    """A file whose name says what kind of picture it is going to be."""
+
+    name = "file"
+
+    def convert(
+        self,
+        value: Any,  # noqa: ANN401 - click's own signature
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> Path:
+        """Return the path."""
+        path = Path(value)
+        if _form(path) in FORMS:
+            return path
+        return self.fail(f"{str(path)!r} must end in .png, .svg or .html.", param, ctx)
+
+
+plot = option(
+    "--plot", "picture", type=_PictureFile(), metavar="FILE",
+    help="Draw it, too: FILE.png, FILE.svg or FILE.html.",
+)  # fmt: skip
+
+
+def _form(path: Path) -> str:
+    return path.suffix.removeprefix(".").lower()
+
+
+def draw(
+    path: Path, name: str, answer: "Answer", values: Sequence[str], *, zone: tzinfo = UTC
+) -> None:
+    """Draw the rows of a trend into a file."""
+    from harvester import charts, pictures  # noqa: PLC0415 - most calls draw nothing
+
+    specification = charts.specification(name, answer.rows, values=values, zone=zone)
+    save(path, pictures.picture(specification, _form(path)))
+    note(f"drawn in {path}")

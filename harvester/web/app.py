@@ -1,19 +1,21 @@
 """The application: which address leads where, and the door around all of it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from threading import Thread
 from typing import Final
 
 from starlette.applications import Starlette
-from starlette.routing import Route
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
 from harvester.web import api, assets, drawings, login, overview, pages, querying, troubles
 from harvester.web.security import Door, guarded
 from harvester.web.site import Site
 
-_ROUTES: Final = (
+_ROUTES: Final[Sequence[tuple[str, Callable[[Request], Response]]]] = (
     ("/", overview.overview),
     ("/coverage", overview.coverage),
     ("/games/{own}", pages.game),
@@ -32,16 +34,18 @@ _ROUTES: Final = (
 )
 
 
-def application(site: Site, door: Door) -> ASGIApp:
-    """Put a dashboard together."""
-    routes = [Route(path, called, methods=["GET"]) for path, called in _ROUTES]
+def routes() -> list[BaseRoute]:
+    """List every address there is."""
     posts = [
         Route("/login", login.enter, methods=["POST"]),
         Route("/logout", login.leave, methods=["POST"]),
     ]
-    made = Starlette(
-        routes=[*posts, *routes], exception_handlers=troubles.HANDLERS, lifespan=_lifespan
-    )
+    return [*(Route(path, called, methods=["GET"]) for path, called in _ROUTES), *posts]
+
+
+def application(site: Site, door: Door) -> ASGIApp:
+    """Put a dashboard together."""
+    made = Starlette(routes=routes(), exception_handlers=troubles.HANDLERS, lifespan=_lifespan)
     made.router.redirect_slashes = False
     made.state.site, made.state.door = site, door
     return guarded(made, door)

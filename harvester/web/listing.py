@@ -11,6 +11,7 @@ Row = Mapping[str, Any]
 Link = Callable[[Row], str | None]
 
 MOST_ROWS: Final = 500
+_PROSE: Final = ("notes", "last_error", "description", "note")
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,10 @@ class Column:
     @property
     def kind(self) -> str:
         """How it is set: numbers to the right, times on one line."""
+        if self.is_number:
+            return "number"
         is_time = self.name == "time" or self.name.endswith("_at")
-        return "number" if self.is_number else "time" if is_time else ""
+        return "time" if is_time else "prose" if self.name in _PROSE else ""
 
 
 @dataclass(frozen=True)

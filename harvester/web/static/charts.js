@@ -28,14 +28,17 @@ async function interactive(figure) {
   const response = await fetch(address(figure, "json"));
   if (!response.ok) throw new Error(`${response.status}`);
   const specification = await response.json();
+  const remarks = [specification.title?.subtitle ?? []].flat().join(" · ");
+  delete specification.title; // the heading above says it
   const place = document.createElement("div");
   place.className = "drawn";
   place.setAttribute("role", "img");
   place.setAttribute("aria-label", figure.dataset.alt);
   figure.view?.finalize();
-  figure.replaceChildren(place);
-  const width = Math.max(260, figure.clientWidth);
-  specification.width = width;
+  const caption = document.createElement("figcaption");
+  caption.textContent = remarks;
+  figure.replaceChildren(place, caption);
+  specification.width = Math.max(260, figure.clientWidth);
   const { view } = await window.vegaEmbed(place, specification, OPTIONS);
   figure.view = view;
   figure.dataset.state = "drawn";
@@ -44,7 +47,7 @@ async function interactive(figure) {
 async function draw(figure) {
   try {
     await interactive(figure);
-  } catch (trouble) {
+  } catch {
     figure.dataset.state = "picture";
     picture(figure);
   }

@@ -4,6 +4,7 @@ vl-convert draws without a browser; the page holds the JavaScript that vl-conver
 """
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from html import escape
 from typing import Any, Final, cast
@@ -14,6 +15,7 @@ from harvester.errors import ConfigError
 VEGA_LITE: Final = "6.4"
 FORMS: Final = ("png", "svg", "html")
 _SCALE: Final = 2  # pixels of a PNG for each of the specification: sharp where screens are dense
+_ENDS: Final = re.compile(r"<(/script|!--)", re.IGNORECASE)
 _NOWHERE: Final[list[str]] = []  # what data may be loaded from
 
 _PAGE: Final = """<!DOCTYPE html>
@@ -85,8 +87,8 @@ def _in_text(text: str) -> str:
 
 
 def _in_script(code: str) -> str:
-    r"""Keep a string from ending the script it stands in: `<\/` and `\u003c!--` say the same."""
-    return code.replace("</", "<\\/").replace("<!--", "\\u003c!--")
+    """Keep a string of the code from ending the script it stands in."""
+    return _ENDS.sub(r"<\\\1", code)
 
 
 _DRAWN: Final[Mapping[str, Callable[[Mapping[str, Any]], bytes]]] = {

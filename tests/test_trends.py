@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Engine, event, insert
+from sqlalchemy import Connection, Engine, event, func, insert, select
 from sqlalchemy.engine.interfaces import DBAPICursor
 
 from harvester.errors import ConfigError
@@ -35,9 +35,24 @@ def tell(
     history.record(conn, batch, at=at(days), fetch_id=None)
 
 
+def look(conn: Connection, job: str, *, game: int | None = None, user: int | None = None) -> None:
+    """Have it on record that a job looked all the time."""
+    own = (conn.scalar(select(func.count()).select_from(schema.polls)) or 0) + 1
+    name = f"U{user}" if user is not None else None
+    if conn.scalar(select(schema.polls.c.id).filter_by(job=job, target=f"{game} {name}")):
+        return  # it is on record
+    wanted = Wanted(job, f"{game} {name}", "3600s", 3600, game_id=game, asked_as=name)
+    plan(conn, [wanted], at=at(-9), within=schema.polls.c.id < 0)
+    poll = conn.scalar(select(func.max(schema.polls.c.id)))
+    conn.execute(schema.polls.update().where(schema.polls.c.id == poll).values(user_id=user))
+    seen = {"poll_id": poll, "job": job, "first_at": at(-9), "last_at": at(99), "times": 9}
+    count = {"requests": 9, "rows_opened": 0, "rows_closed": 0, "interval_seconds": 3600}
+    conn.execute(insert(schema.fetches).values(id=own, outcome="unchanged", **seen, **count))
+
+
 @pytest.fixture
 def known(conn: Connection) -> Connection:
-    """Two games with their achievements, a stub of a third, and who plays and makes them."""
+    """Two games with their achievements, a stub of a third, looked at all the time."""
     tell(
         conn,
         schema.game_versions,
@@ -53,12 +68,18 @@ def known(conn: Connection) -> Connection:
         {"achievement_id": RING, "game_id": SONIC, "title": "Ring"},
         {"achievement_id": STAR, "game_id": SONIC, "title": "Star"},
     )
+    for game in (SONIC, SPELUNKER, STUB):
+        for job in ("game-tickets", "distribution", "progress"):
+            look(conn, job, game=game)
     return conn
 
 
 def acquaint(conn: Connection, name: str, ulid: str | None = None, days: float = 0) -> int:
     ref = UserRef(name, ulid)
     ids, _ = users.resolve(conn, [ref], at=at(days), fetch_id=None)
+    look(conn, "developer-tickets", user=ids[ref])
+    for game in (SONIC, SPELUNKER, STUB):
+        look(conn, "progress", game=game, user=ids[ref])
     return ids[ref]
 
 
@@ -75,6 +96,7 @@ def test_every_trend_has_a_name_and_its_options() -> None:
     assert list(trends.TRENDS) == [
         "game-tickets",
         "developer-tickets",
+        "ticket-flow",
         "distribution",
         "mastery",
         "players",
@@ -82,6 +104,7 @@ def test_every_trend_has_a_name_and_its_options() -> None:
         "unlock-rate",
         "rarity",
         "progress",
+        "changes",
     ]
     for name, trend in trends.TRENDS.items():
         assert trend.name == name
@@ -97,11 +120,11 @@ def test_a_row_is_the_end_of_its_period_the_keys_and_the_values(known: Connectio
 
     labels = {"game_id": SONIC, "game": "Sonic the Hedgehog"}
     assert rows == [
-        {"time": at(1), **labels, "players": 10, "achievements": 2},
-        {"time": at(2), **labels, "players": 15, "achievements": 2},
-        {"time": at(2.25), **labels, "players": 15, "achievements": 2},
+        {"time": at(1), **labels, "players": 10, "achievements": 2, "is_observed": True},
+        {"time": at(2), **labels, "players": 15, "achievements": 2, "is_observed": True},
+        {"time": at(2.25), **labels, "players": 15, "achievements": 2, "is_observed": True},
     ]
-    assert list(rows[0]) == ["time", "game_id", "game", "players", "achievements"]
+    assert list(rows[0]) == ["time", "game_id", "game", "players", "achievements", "is_observed"]
 
 
 def test_nothing_is_told_before_the_first_look_nor_after_a_closed_row(known: Connection) -> None:
@@ -191,7 +214,7 @@ def test_tickets_of_a_game_are_told_by_state(known: Connection) -> None:
         (True, 3, None, None),
         (True, 4, 2, 1),
     ]
-    assert list(rows[0])[-6:] == list(trends.TRENDS["game-tickets"].values)
+    assert list(rows[0])[-7:-1] == list(trends.TRENDS["game-tickets"].values)
 
 
 def test_tickets_of_unofficial_achievements_are_rows_of_their_own(known: Connection) -> None:
@@ -216,7 +239,7 @@ def test_tickets_of_a_developer_are_told_by_name(known: Connection) -> None:
     rows = ask(known, "developer-tickets", developers=["Scott"], until=at(1))
 
     expected = {"developer": "Scott", "open": 5, "closed": 1, "resolved": 2, "total": 8}
-    assert rows == [{"time": at(1), **expected}]
+    assert rows == [{"time": at(1), **expected, "is_observed": True}]
 
 
 def distribute(
@@ -309,6 +332,7 @@ def test_unlocks_of_a_game_are_those_of_all_its_achievements(known: Connection) 
             "achievement": "Ring",
             "unlocks": None,
             "unlocks_hardcore": None,
+            "is_observed": True,
         },
         {
             **labels,
@@ -316,6 +340,7 @@ def test_unlocks_of_a_game_are_those_of_all_its_achievements(known: Connection) 
             "achievement": "Star",
             "unlocks": 9,
             "unlocks_hardcore": 4,
+            "is_observed": True,
         },
     ]
 
@@ -329,12 +354,15 @@ def test_unlocks_of_one_achievement_are_told_alone(known: Connection) -> None:
     assert columns(rows, "achievement", "unlocks", "unlocks_hardcore") == [("Star", 8, 3)]
 
 
-def test_an_achievement_without_a_game_is_told_without_its_labels(known: Connection) -> None:
+def test_an_achievement_without_a_game_is_told_without_labels_and_counts_nobody_looked_at(
+    known: Connection,
+) -> None:
     count(known, 0.5, 99, 1, 0)
 
     rows = ask(known, "unlocks", achievements=[99], until=at(1))
 
-    assert columns(rows, "game_id", "game", "achievement", "unlocks") == [(None, None, None, 1)]
+    told = columns(rows, "game_id", "game", "achievement", "unlocks", "is_observed")
+    assert told == [(None, None, None, None, False)]
 
 
 def test_rarity_is_the_share_of_the_players_of_that_time(known: Connection) -> None:
@@ -396,7 +424,7 @@ def test_progress_is_told_for_every_player_and_game_asked(known: Connection) -> 
         ("Max", "Sonic the Hedgehog", 1, 0.5),
         ("Scott", "Sonic the Hedgehog", None, None),
     ]
-    assert list(rows[0])[4:] == list(trends.TRENDS["progress"].values)
+    assert list(rows[0])[4:] == [*trends.TRENDS["progress"].values, "is_observed"]
 
 
 def test_progress_without_a_game_is_told_for_every_game_known_of_a_player(
@@ -469,6 +497,7 @@ def test_a_player_known_by_name_alone_is_found_by_it(known: Connection) -> None:
 
 def test_a_player_without_a_name_is_called_by_his_ulid(known: Connection) -> None:
     known.execute(insert(schema.users).values(id=5, ulid=MAX, first_seen_at=at(0)))
+    look(known, "progress", game=SONIC, user=5)
     advance(known, 0.5, 5, SONIC, 1)
 
     rows = ask(known, "progress", users=[MAX], until=at(1))
@@ -535,6 +564,7 @@ def test_more_achievements_than_one_statement_takes_are_all_told(sqlite_engine: 
         tell(conn, schema.achievement_versions, 0, *versions)
         counted = [{"achievement_id": own, "unlocks": own} for own in range(1, 1001)]
         tell(conn, schema.achievement_counters, 0, *counted)
+        look(conn, "progress", game=SONIC)
 
         rows = ask(conn, "unlocks", games=[SONIC], until=at(1))
 

@@ -17,7 +17,6 @@ from harvester.charts.layers import Cell, Frame
 MOST: Final = 3
 _GAP: Final = 0.12  # of a period, between its bars and the next one's
 FILLINGS: Final = (1.0, 0.28, 0.0)
-SQUARES: Final = ("square",) * MOST
 
 
 def drawn(frame: Frame, curves: Sequence[Curve], unit: str) -> list[alt.Chart]:
@@ -59,16 +58,11 @@ def fillings(frame: Frame, names: Sequence[str]) -> dict[str, Any]:
 
 def names_of_bars(frame: Frame, names: Sequence[str]) -> list[alt.Chart]:
     """Write the names one below the other, each with a square filled as its bars."""
-    point, text = layers.names_right(frame, names, [8.0] * len(names))
-    squares = point.mark_point(xOffset=14, shape="square", size=90, strokeWidth=1, opacity=1)
-    x, y = alt.value("width"), alt.Y("place:Q", scale=None)
-    return [_unlayered(squares).encode(x=x, y=y, **fillings(frame, names)), text]
-
-
-def _unlayered(chart: alt.Chart) -> alt.Chart:
-    plain = chart.copy()
-    plain.encoding = alt.Undefined
-    return plain
+    rows = layers.named_rows(names, [8.0] * len(names))
+    squares = layers.layer(rows, "names_signs").mark_point(
+        xOffset=14, shape="square", size=90, strokeWidth=1, opacity=1
+    )
+    return [layers.at_right(squares).encode(**fillings(frame, names)), layers.words_right(rows)]
 
 
 def gaps(curves: Sequence[Curve]) -> list[Cell]:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import altair as alt
 
-from harvester.charts import bars, buckets, layers, lines, ranking, themes
+from harvester.charts import bars, buckets, heat, layers, lines, ranking, themes, ticks
 from harvester.charts.curves import Chosen, Row, chosen, short
 from harvester.charts.kinds import Kind, drawn, unit_of
 from harvester.charts.layers import HEIGHT, WIDTH, Frame, Note
@@ -75,14 +75,24 @@ def _form(asked: Asked) -> str:
 def _lines(asked: Asked) -> Picture:
     own, frame = _chosen(asked), asked.frame()
     gaps = lines.gaps(own.curves)
-    drawn_lines = lines.drawn(frame, own.curves, _unit(own))
+    drawn_lines = lines.drawn(frame, own.curves, _unit(asked, own))
     return _over_time(asked, own, gaps, drawn_lines)
 
 
 def _bars(asked: Asked) -> Picture:
-    own = _chosen(asked, bars.MOST)
+    own = _chosen(asked, heat.MOST)
+    if len(own.curves) > bars.MOST:
+        return _heat(asked, own)
     gaps = bars.gaps(own.curves)
-    return _over_time(asked, own, gaps, bars.drawn(asked.frame(), own.curves, _unit(own)))
+    return _over_time(asked, own, gaps, bars.drawn(asked.frame(), own.curves, _unit(asked, own)))
+
+
+def _heat(asked: Asked, own: Chosen) -> Picture:
+    drawn_cells = heat.drawn(asked.frame(), own.curves, _unit(asked, own))
+    every = [*drawn_cells, *layers.notes(asked.frame(), asked.notes)]
+    is_whole = all(value is not None for curve in own.curves for _, value in curve.points)
+    words = [*own.remarks, *([] if is_whole else ["dotted: not known"])]
+    return Picture(every, own.about, words, heat.ROW * len(own.curves))
 
 
 def _over_time(
@@ -106,7 +116,7 @@ def _distribution(asked: Asked) -> Picture:
     frame = asked.frame()
     words = [f"bars: {frame.when(now)}"]
     words += [f"strokes: {frame.when(then)}"] if then < now else []
-    remark = f"{', '.join(words)} ({layers.zone_name(asked.zone)})"
+    remark = f"{', '.join(words)} ({ticks.zone_name(asked.zone)})"
     return Picture(buckets.drawn(frame, those, then, now), own.about, [remark, *own.remarks])
 
 
@@ -115,14 +125,14 @@ def _ranking(asked: Asked) -> Picture:
     those = sorted(own.curves, key=lambda curve: curve.last if curve.last >= 0 else 2)
     shown = [curve for curve in those if curve.last >= 0][: ranking.MOST]
     left = len(those) - len(shown)
-    frame, zone = asked.frame(), layers.zone_name(asked.zone)
+    frame, zone = asked.frame(), ticks.zone_name(asked.zone)
     words = [
         f"hollow: {frame.when(frame.since)}, full: {frame.when(frame.until)} ({zone})",
         *own.remarks,
         *([f"{left} less rare or unknown ones not shown"] if left else []),
     ]
     height = max(1, len(shown)) * ranking.ROW
-    return Picture(ranking.drawn(frame, shown, _unit(own)), own.about, words, height)
+    return Picture(ranking.drawn(frame, shown, _unit(asked, own)), own.about, words, height)
 
 
 def _empty(asked: Asked) -> Picture:
@@ -133,11 +143,12 @@ def _empty(asked: Asked) -> Picture:
 
 
 def _chosen(asked: Asked, most: int | None = themes.MOST_SERIES) -> Chosen:
-    return chosen(asked.rows, drawn(asked.kind, asked.values), most)
+    is_event = asked.kind.form == "bars"
+    return chosen(asked.rows, drawn(asked.kind, asked.values), most, is_event=is_event)
 
 
-def _unit(own: Chosen) -> str:
-    return unit_of(own.curves[0].value) if own.curves else ""
+def _unit(asked: Asked, own: Chosen) -> str:
+    return unit_of(asked.kind, own.curves[0].value) if own.curves else ""
 
 
 def _folded(remarks: Iterable[str]) -> list[str]:

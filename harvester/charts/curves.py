@@ -4,7 +4,7 @@ Names are made of titles, which strangers write: they become one short line each
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, TypeAlias
 
@@ -39,6 +39,12 @@ class Curve:
     value: str
     points: Sequence[Point]
     rows: Sequence[Row]
+    place: int = 0  # in the order of colours, dashes and shapes
+
+    @property
+    def total(self) -> float:
+        """All that is known of it together."""
+        return sum(value for _, value in self.points if value is not None)
 
     @property
     def last(self) -> float:
@@ -59,27 +65,45 @@ class Chosen:
     remarks: Sequence[str]
 
 
-def chosen(rows: Iterable[Row], values: Sequence[str], most: int | None = MOST_SERIES) -> Chosen:
+def chosen(
+    rows: Iterable[Row],
+    values: Sequence[str],
+    most: int | None = MOST_SERIES,
+    *,
+    is_event: bool = False,
+) -> Chosen:
     """Make a series of each value of each subject, and keep those that can be told apart.
 
     Of several subjects only the foremost value is drawn that is known of any. Those with the
-    highest newest values are kept. What is always 0, beside others, is only named.
+    highest newest values are kept, of events those with the highest total. What is always 0,
+    beside others, is only named.
     """
     subjects = subjects_of(rows)
+    about, names = named(subjects)
     known = [value for value in values if _is_known(value, subjects.values())]
     told = known[:1] if len(subjects) > 1 else known
-    about, names = named(subjects)
     curves = [
-        Curve(_joined(names[key], value if len(told) > 1 else ""), value, _points(own, value), own)
+        _curve(names[key], own, value, values.index(value) if len(told) > 1 else None)
         for key, own in subjects.items()
         for value in told or values[:1]
     ]
     kept, zero = _without_zeros(curves)
-    ranked = sorted(kept, key=lambda curve: -curve.last)[:most]
+    ranked = kept if len(told) > 1 else _ranked(kept, most, is_event=is_event)
     remarks = [_others(len(kept) - len(ranked)), f"always 0: {', '.join(zero)}" if zero else ""]
     what = _worded(told[0]) if len(told) == 1 and len(subjects) > 1 else ""
     shown = [what if what and len(values) > 1 else "", *remarks]
     return Chosen(ranked, about, [remark for remark in shown if remark])
+
+
+def _curve(subject: str, rows: Sequence[Row], value: str, place: int | None) -> Curve:
+    name = subject if place is None else " · ".join(filter(None, (subject, _worded(value))))
+    return Curve(name, value, _points(rows, value), rows, place or 0)
+
+
+def _ranked(curves: Iterable[Curve], most: int | None, *, is_event: bool) -> list[Curve]:
+    """Give the first colours to those at the top; a value of its own keeps its colour."""
+    ranked = sorted(curves, key=lambda own: -(own.total if is_event else own.last))[:most]
+    return [replace(own, place=place) for place, own in enumerate(ranked)]
 
 
 def _others(count: int) -> str:
@@ -127,10 +151,6 @@ def short(text: str, most: int = LONGEST_NAME) -> str:
     """Return `text` on one line of at most `most` characters."""
     line = one_line(text).strip()
     return line if len(line) <= most else f"{line[: most - 1].rstrip()}…"
-
-
-def _joined(subject: str, value: str) -> str:
-    return " · ".join(part for part in (subject, _worded(value)) if part)
 
 
 def _worded(value: str) -> str:

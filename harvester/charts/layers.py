@@ -6,13 +6,13 @@ but for the labels of the time axis, which are looked up.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from typing import Any, Final, Protocol
 
 import altair as alt
 
 from harvester.charts import ticks
-from harvester.charts.curves import short
+from harvester.charts.curves import Curve, short
 from harvester.charts.themes import DASHES, SHAPES, Theme
 
 HEIGHT: Final = 260
@@ -55,7 +55,7 @@ class Frame:
         axis = alt.Axis(
             values=[millis(at) for at, _ in marks],
             labelExpr=f"({{{words}}})[toString(datum.value)]",
-            title=f"{self._years()}, time in {zone_name(self.zone)}",
+            title=f"{self._years()}, time in {ticks.zone_name(self.zone)}",
             titleAnchor="end",
             grid=False,
             ticks=True,
@@ -74,11 +74,6 @@ class Frame:
     def when(self, at: datetime) -> str:
         """Write an instant as the clock of the zone shows it."""
         return f"{at.astimezone(self.zone):%Y-%m-%d %H:%M}"
-
-
-def zone_name(zone: tzinfo) -> str:
-    """Name a zone as people do."""
-    return "UTC" if zone is UTC else str(getattr(zone, "key", zone))
 
 
 def millis(at: datetime) -> int:
@@ -185,23 +180,30 @@ def _labels(frame: Frame, those: Iterable[Note]) -> list[dict[str, Any]]:
     ]
 
 
-def names_right(
-    frame: Frame, names: Sequence[str], places: Sequence[float], *, shapes: Sequence[str] = SHAPES
-) -> list[alt.Chart]:
+def names_right(frame: Frame, curves: Sequence[Curve], ends: Sequence[float]) -> list[alt.Chart]:
     """Write the name of each series at the height of its end, with its sign, none over another."""
-    rows = [
-        {"series": name, "name": short(name, _LONGEST), "place": place}
-        for name, place in zip(names, spread(places), strict=True)
-    ]
-    at = alt.Y("place:Q", scale=None)
+    rows = named_rows([curve.name for curve in curves], ends)
+    signed = layer(rows, "names_signs").mark_point(xOffset=14, filled=True, size=50, opacity=1)
+    return [at_right(signed).encode(**signs(frame.theme, curves)), words_right(rows)]
+
+
+def named_rows(names: Sequence[str], ends: Sequence[float]) -> list[dict[str, Any]]:
+    """Find a place for each name, near the end of its series (pixels from the top)."""
     return [
-        layer(rows, "names_signs")
-        .mark_point(xOffset=14, filled=True, size=50, opacity=1)
-        .encode(x=alt.value("width"), y=at, **signs(frame.theme, names, shapes)),
-        layer(rows, "names")
-        .mark_text(align="left", baseline="middle", xOffset=24)
-        .encode(x=alt.value("width"), y=at, text="name:N"),
+        {"series": name, "name": short(name, _LONGEST), "place": place}
+        for name, place in zip(names, spread(ends), strict=True)
     ]
+
+
+def at_right(marks: alt.Chart) -> alt.Chart:
+    """Place marks to the right of everything."""
+    return marks.encode(x=alt.value("width"), y=alt.Y("place:Q", scale=None))
+
+
+def words_right(rows: Sequence[Mapping[str, Any]]) -> alt.Chart:
+    """Write names to the right of everything."""
+    text = layer(rows, "names").mark_text(align="left", baseline="middle", xOffset=24)
+    return at_right(text).encode(text="name:N")
 
 
 def spread(places: Sequence[float]) -> list[float]:
@@ -219,18 +221,17 @@ def spread(places: Sequence[float]) -> list[float]:
     return [moved[own] for own in range(len(places))]
 
 
-def signs(theme: Theme, names: Sequence[str], shapes: Sequence[str] = SHAPES) -> dict[str, Any]:
+def signs(theme: Theme, curves: Sequence[Curve]) -> dict[str, Any]:
     """Tell series apart by colour and shape."""
-    count = len(names)
-    colours = alt.Scale(domain=list(names), range=list(theme.series[:count]))
-    forms = alt.Scale(domain=list(names), range=list(shapes[:count]))
+    names = [curve.name for curve in curves]
+    colours, shapes = ([own[curve.place] for curve in curves] for own in (theme.series, SHAPES))
     return {
-        "color": alt.Color("series:N", scale=colours, legend=None),
-        "shape": alt.Shape("series:N", scale=forms, legend=None),
+        "color": alt.Color("series:N", scale=alt.Scale(domain=names, range=colours), legend=None),
+        "shape": alt.Shape("series:N", scale=alt.Scale(domain=names, range=shapes), legend=None),
     }
 
 
-def dashes(names: Sequence[str]) -> alt.StrokeDash:
+def dashes(curves: Sequence[Curve]) -> alt.StrokeDash:
     """Tell lines apart by their dashes."""
-    scale = alt.Scale(domain=list(names), range=[list(dash) for dash in DASHES[: len(names)]])
-    return alt.StrokeDash("series:N", scale=scale, legend=None)
+    names, forms = [own.name for own in curves], [list(DASHES[own.place]) for own in curves]
+    return alt.StrokeDash("series:N", scale=alt.Scale(domain=names, range=forms), legend=None)

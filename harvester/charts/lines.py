@@ -21,11 +21,10 @@ _NEAR_ZERO: Final = 0.6  # an axis begins at 0 unless all lies above this share 
 
 def drawn(frame: Frame, curves: Sequence[Curve], unit: str) -> list[alt.Chart]:
     """Draw the layers of these series, and their names at the right."""
-    names = [curve.name for curve in curves]
     axis = axis_of(curves, unit)
     y = layers.y("value", axis, unit)
     rows = [row for curve in curves for row in _rows(frame, curve)]
-    signs = layers.signs(frame.theme, names)
+    signs = layers.signs(frame.theme, curves)
     told = [alt.Tooltip(f"{name}:N") for name in ("when", "series")]
     shown = [*told, alt.Tooltip("value:Q", title=unit, format=axis.form)]
     lines = (
@@ -35,7 +34,7 @@ def drawn(frame: Frame, curves: Sequence[Curve], unit: str) -> list[alt.Chart]:
             x=frame.x(),
             y=y,
             color=signs["color"],
-            strokeDash=layers.dashes(names),
+            strokeDash=layers.dashes(curves),
             detail="series:N",
         )
     )
@@ -50,7 +49,7 @@ def drawn(frame: Frame, curves: Sequence[Curve], unit: str) -> list[alt.Chart]:
         .encode(x=frame.x(), y=y, tooltip=shown)
     )
     ends = [_pixels(axis, curve.last) for curve in curves]
-    named = layers.names_right(frame, names, ends) if len(curves) > 1 else []
+    named = layers.names_right(frame, curves, ends) if len(curves) > 1 else []
     return [*_bands(frame, curves, y), lines, marks, hover, *named]
 
 
@@ -119,7 +118,7 @@ def _bands(frame: Frame, curves: Sequence[Curve], y: alt.Y) -> list[alt.Chart]:
     rows = [row for curve in curves for row in _moved(curve)]
     if not rows:
         return []
-    colour = layers.signs(frame.theme, [curve.name for curve in curves])["color"]
+    colour = layers.signs(frame.theme, curves)["color"]
     band = layers.layer(rows, "range").mark_rect(opacity=0.18)
     return [band.encode(x=frame.x("from"), x2="until:Q", y=y, y2="most:Q", color=colour)]
 

@@ -25,6 +25,7 @@ class Theme:
     quiet: str  # axes and remarks
     faint: str  # grid
     hole: str  # where nothing was observed
+    heat: tuple[str, str]  # from none to most
     series: tuple[str, ...]
 
 
@@ -34,6 +35,7 @@ LIGHT: Final = Theme(
     quiet="#5b6067",
     faint="#e3e5e8",
     hole="#eef0f2",
+    heat=("#dcebf5", "#003f6b"),
     series=(
         "#0068a8", "#c44e00", "#00785a", "#a03f78", "#8a6100", "#2f86c4", "#45484d", "#6b48a8",
     ),
@@ -43,7 +45,8 @@ DARK: Final = Theme(
     ink="#eceef0",
     quiet="#a4abb3",
     faint="#2e3238",
-    hole="#22262b",
+    hole="#282d33",
+    heat=("#1c3346", "#a8dcff"),
     series=(
         "#5ab4ec", "#f28a4b", "#35c79c", "#e795c4", "#eec04d", "#9ccbf5", "#d3d6da", "#b9a0f2",
     ),
@@ -78,6 +81,13 @@ def config(theme: Theme) -> dict[str, Any]:
             "domain": False,
             "ticks": False,
             "gridColor": theme.faint,
+        },
+        "legend": {
+            "labelColor": theme.quiet,
+            "titleColor": theme.quiet,
+            "labelFontSize": 12,
+            "titleFontSize": 12,
+            "titleFontWeight": "normal",
         },
         "text": {"color": theme.ink, "fontSize": 12},
     }

@@ -26,6 +26,11 @@ class Numbers(NamedTuple):
     form: str  # as d3-format writes them
 
 
+def zone_name(zone: tzinfo) -> str:
+    """Name a zone as people do."""
+    return "UTC" if zone is UTC else str(getattr(zone, "key", zone))
+
+
 def times(since: datetime, until: datetime, zone: tzinfo) -> list[Tick]:
     """Tell the marks in [since, until] on the calendar of `zone`, `MOST` or fewer, with labels."""
     first, last = since.astimezone(zone), until.astimezone(zone)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final, TypeVar
+from zoneinfo import ZoneInfo, available_timezones
 
 import click
 
@@ -76,6 +77,26 @@ class Id(click.ParamType[int]):
         if text.isascii() and text.isdecimal() and 1 <= int(text[:_DIGITS]) <= _LARGEST_ID:
             return int(text)
         return self.fail(f"{text!r} is no id; it is the number in the page's address.", param, ctx)
+
+
+class Zone(click.ParamType[ZoneInfo]):
+    """A time zone by its name in the IANA database."""
+
+    name = "zone"
+
+    def convert(
+        self,
+        value: Any,  # noqa: ANN401 - click's own signature
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> ZoneInfo:
+        """Return the zone; who mistypes one is told the nearest."""
+        try:
+            return ZoneInfo(str(value))
+        except (KeyError, ValueError, OSError):
+            near = get_close_matches(str(value), available_timezones(), n=1)
+            hint = f"did you mean {near[0]!r}?" if near else "one is 'Europe/Berlin'."
+            return self.fail(f"no time zone {value!r}, {hint}", param, ctx)
 
 
 class Lasting(click.ParamType[float]):

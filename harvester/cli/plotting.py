@@ -1,18 +1,18 @@
 """`--plot FILE`: the rows of a trend as a picture beside the rows."""
 
-from collections.abc import Sequence
-from datetime import UTC, tzinfo
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, tzinfo
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import click
 
 from harvester.cli.options import option
 from harvester.cli.saved import save
 from harvester.cli.session import note
+from harvester.store.trends import TRENDS
 
-if TYPE_CHECKING:
-    from harvester.store.trends import Answer
+Row = Mapping[str, Any]
 
 FORMS: Final = ("png", "svg", "html")
 
@@ -45,12 +45,21 @@ def _form(path: Path) -> str:
     return path.suffix.removeprefix(".").lower()
 
 
-def draw(
-    path: Path, name: str, answer: "Answer", values: Sequence[str], *, zone: tzinfo = UTC
-) -> None:
+def draw(path: Path, name: str, rows: Sequence[Row], *, zone: tzinfo) -> None:
     """Draw the rows of a trend into a file."""
     from harvester import charts, pictures  # noqa: PLC0415 - most calls draw nothing
 
-    specification = charts.specification(name, answer.rows, values=values, zone=zone)
+    specification = charts.specification(name, rows, values=TRENDS[name].values, zone=zone)
     save(path, pictures.picture(specification, _form(path)))
     note(f"drawn in {path}")
+
+
+def beside(rows: Iterable[Row], at: datetime, vs: datetime | None) -> list[Row]:
+    """Make rows of `distribution` of those that hold two instants beside each other."""
+    instants = {"at": at, "vs": vs} if vs else {"at": at}
+    buckets = [row for row in rows if row["measure"] == "players"]
+    return [
+        {**row, "time": time, "players": row[name]}
+        for name, time in instants.items()
+        for row in buckets
+    ]

@@ -1,14 +1,19 @@
 """`harvester trend`: how something changed over time."""
 
-from collections.abc import Callable, Sequence
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, Literal, TypedDict, TypeVar, Unpack
+from typing import Any, Final, TypedDict, TypeVar, Unpack
+from zoneinfo import ZoneInfo
 
 import click
 
-from harvester import clock
+from harvester import clock, sparks
 from harvester.cli.options import (
     Globals,
+    Zone,
     common,
     in_format,
     option,
@@ -17,16 +22,17 @@ from harvester.cli.options import (
     several_games,
     several_users,
 )
-from harvester.cli.plotting import draw, plot
+from harvester.cli.plotting import beside, draw, plot
 from harvester.cli.reading import reading
 from harvester.cli.session import note, show
 from harvester.errors import ConfigError
 from harvester.store import series, trends
 
 T = TypeVar("T")
+Row = dict[str, Any]
 
-_ENDS: Final[tuple[Literal["since"], Literal["until"]]] = ("since", "until")
 _LISTED: Final = ("name", "options", "values", "shows")
+_JSON: Final = ("json", "ndjson")  # where instants are in UTC, whatever the zone
 
 
 class _Asked(TypedDict):
@@ -39,6 +45,11 @@ class _Asked(TypedDict):
     since: str
     until: str
     every: str
+    at: str | None
+    vs: str | None
+    zone: ZoneInfo | None
+    is_range: bool
+    is_delta: bool
 
 
 @click.command()
@@ -51,6 +62,11 @@ class _Asked(TypedDict):
 @option("--since", default="30d", show_default=True, help="A date, a time, or an age.")
 @option("--until", default="now", show_default=True, help="The same.")
 @option("--every", default="1d", show_default=True, help="1h, 6h, 1d, 1w, 1mo ...")
+@option("--timezone", "zone", type=Zone(), help="Whose calendar and clock; else UTC's.")
+@option("--range", "is_range", is_flag=True, help="Also the least and the most in each period.")
+@option("--delta", "is_delta", is_flag=True, help="Also the change since the last known point.")
+@option("--at", help="With distribution: as it was then, in numbers.")
+@option("--vs", help="And beside it, as it was then.")
 @plot
 @in_format
 @common
@@ -67,18 +83,26 @@ def trend(
 ) -> None:
     """Show how something changed over time.
 
-    A row tells how it stood at the end of a period (UTC), or how much happened in it; a value
-    is empty where nothing was known. `harvester trend --list` tells what NAME can be.
+    A row tells how it stood at the end of a period, or how much happened in it; a value is
+    empty where nobody had looked. Times are UTC; with --timezone tables, CSV and TSV show that
+    of the zone, which the column's name says. `harvester trend --list` tells what NAME can be.
     """
     if is_list:
         show(_listed(), _LISTED, form)
         return
     if name is None:
         raise click.UsageError("say which one; `harvester trend --list` tells what there is.")
-    rows, missing = answer = _answered(chosen, name, **asked)
-    show(rows, list(rows[0]) if rows else ["time"], form)
+    if asked["at"] or asked["vs"]:
+        compared = _compared(chosen, name, **asked)
+        if picture:
+            draw(picture, name, beside(compared, *_moments(asked)), zone=asked["zone"] or UTC)
+        show(compared, trends.COMPARED, form)
+        return
+    rows, missing = _answered(chosen, name, **asked)
     if picture:
-        draw(picture, name, answer, trends.TRENDS[name].values)
+        draw(picture, name, rows, zone=asked["zone"] or UTC)
+    rows = _localized(_barred(rows, name, form), form, asked["zone"])
+    show(rows, list(rows[0]) if rows else ["time"], form)
     if missing or not rows:
         note(missing or "nothing is known about that")
 
@@ -104,10 +128,8 @@ def _options(one: trends.Trend) -> str:
 def _answered(chosen: Globals, name: str, **asked: Unpack[_Asked]) -> trends.Answer:
     now = clock.now()
     every = _read("--every", asked["every"], series.parse_every)
-    since, until = (
-        min(_read(f"--{end}", asked[end], lambda text: series.parse_instant(text, now)), now)
-        for end in _ENDS
-    )
+    since = _instant("since", asked["since"], asked)
+    until = _instant("until", asked["until"], asked)
     with reading(chosen) as engine, engine.connect() as conn:
         return trends.answer(
             conn,
@@ -116,10 +138,32 @@ def _answered(chosen: Globals, name: str, **asked: Unpack[_Asked]) -> trends.Ans
             achievements=asked["achievements"],
             users=asked["users"],
             developers=asked["developers"],
-            since=since,
-            until=until,
+            since=min(since, now),
+            until=min(until, now),
             every=every,
+            zone=asked["zone"] or UTC,
+            is_range=asked["is_range"],
+            is_delta=asked["is_delta"],
         )
+
+
+def _compared(chosen: Globals, name: str, **asked: Unpack[_Asked]) -> list[Row]:
+    """Hold the distributions of games at two instants beside each other."""
+    if name != "distribution" or asked["at"] is None or not asked["games"]:
+        raise ConfigError("--at, and --vs beside it, go with: trend distribution --game ID")
+    at, vs = _moments(asked)
+    with reading(chosen) as engine, engine.connect() as conn:
+        return trends.compare(conn, asked["games"], at=at, vs=vs)
+
+
+def _moments(asked: _Asked) -> tuple[datetime, datetime | None]:
+    at, vs = (_instant(name, asked[name] or "now", asked) for name in ("at", "vs"))
+    return at, vs if asked["vs"] else None
+
+
+def _instant(name: str, text: str, asked: _Asked) -> datetime:
+    now, zone = clock.now(), asked["zone"] or UTC
+    return _read(f"--{name}", text, lambda own: series.parse_instant(own, now, zone))
 
 
 def _read(name: str, text: str, parse: Callable[[str], T]) -> T:
@@ -127,3 +171,41 @@ def _read(name: str, text: str, parse: Callable[[str], T]) -> T:
         return parse(text)
     except ValueError as wrong:
         raise ConfigError(f"{name} {text}: {wrong}") from None
+
+
+def _barred(rows: list[Row], name: str, form: str) -> list[Row]:
+    """Add a small bar to every row of a table: how the first value goes, by key."""
+    one = trends.TRENDS[name]
+    if form != "table" or not (one.numbers or "basis" in one.marks):
+        return rows
+    marks = sparks.marks_for(sys.stdout.encoding)
+    for series_of_key in _by_key(rows, one).values():
+        values = [row[one.values[0]] for row in series_of_key]
+        for row, bar in zip(series_of_key, sparks.bars(values, marks), strict=True):
+            row["spark"] = bar
+    return rows
+
+
+def _by_key(rows: Iterable[Row], one: trends.Trend) -> Mapping[Any, list[Row]]:
+    """Sort rows into series: those whose labels, which stand before the values, are the same."""
+    series_by_key: dict[Any, list[Row]] = defaultdict(list)
+    for row in rows:
+        names = list(row)
+        labels = names[1 : names.index(one.values[0])]
+        series_by_key[tuple(row[name] for name in labels)].append(row)
+    return series_by_key
+
+
+def _localized(rows: list[Row], form: str, zone: ZoneInfo | None) -> list[Row]:
+    """Show the clock of a zone, and say so in the name of the column."""
+    if zone is None or form in _JSON:
+        return rows
+    return [{_named(name, zone): _at(value, zone) for name, value in row.items()} for row in rows]
+
+
+def _named(name: str, zone: ZoneInfo) -> str:
+    return f"time ({zone.key})" if name == "time" else name
+
+
+def _at(value: object, zone: ZoneInfo) -> object:
+    return value.astimezone(zone) if isinstance(value, datetime) else value

@@ -15,7 +15,7 @@ from harvester.store import known, many, schema
 from harvester.store.pairs import FULL_ROUND
 from harvester.store.polls import RECENT
 from harvester.store.series import Span
-from harvester.store.subjects import Labels
+from harvester.store.trends.asking import Basis, Question
 
 Limit = Literal["backfill", "recent", "none"]
 
@@ -31,14 +31,16 @@ LIMITS: Final[Mapping[Limit, str]] = {
 
 @dataclass(frozen=True)
 class Extent:
-    """Of one list, every unlock of [since, until) is known; `limit` is why none before.
+    """Of one list, all that is dated in [since, until) is known; `limit` is why none before.
 
-    "backfill": the first listing is not over. "recent": only what is new is wanted.
+    "backfill": the first listing is not over. "recent": only what is new is wanted. What is
+    dated before `watched_from` was found when it was over, not seen as it came.
     """
 
     since: datetime
     until: datetime
     limit: Limit
+    watched_from: datetime
 
     @property
     def is_empty(self) -> bool:
@@ -50,8 +52,12 @@ class Extent:
         is_seen = span.since < self.until if is_last else span.until <= self.until
         return self.since <= span.since and is_seen
 
+    def basis(self, span: Span) -> Basis:
+        """Tell what the numbers of a period rest on."""
+        return "observed" if self.watched_from <= span.since else "reconstructed"
 
-UNREAD = Extent(NEVER, ALWAYS, "none")
+
+UNREAD = Extent(NEVER, ALWAYS, "none", NEVER)
 
 
 def extents(conn: Connection, ids: Collection[int]) -> Mapping[int, Extent]:
@@ -60,7 +66,7 @@ def extents(conn: Connection, ids: Collection[int]) -> Mapping[int, Extent]:
     Cost: one statement, and the rows of `polls` once.
     """
     return {
-        row["achievement_id"]: Extent(_since(row), _until(row), _limit(row))
+        row["achievement_id"]: Extent(_since(row), _until(row), _limit(row), row["watched_from"])
         for row in conn.execute(_lists(ids)).mappings()
     }
 
@@ -114,13 +120,13 @@ def _until(row: RowMapping) -> datetime:
     return max((at for at in seen if at), default=ALWAYS)
 
 
-def missing(conn: Connection, asked: Mapping[str, Labels], spans: Sequence[Span]) -> str | None:
+def missing(question: Question) -> str | None:
     """Tell in one line how many lists do not reach over the range, and how far they do.
 
     Where several are meant, the instant is that of the one that is known the least.
     """
-    count = len(asked["achievement"])
-    known = [*extents(conn, asked["achievement"]).values()]
+    asked, spans = question.subjects["achievement"], question.spans
+    count, known = len(asked), [*extents(question.conn, asked).values()]
     told = [f"{some} of {count} {words}" for some, words in _reasons(known, count, spans) if some]
     return f"achievements whose unlocks are not all known: {'; '.join(told)}" if told else None
 

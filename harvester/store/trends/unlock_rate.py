@@ -2,54 +2,71 @@
 
 dated rows -> counts per achievement and period, where the list is known (`listed.py`). An
 unlock has the date that RA's lists show and order by: that in hardcore, else the first one.
-Dates reach back before the first poll; rows that were taken back do not count.
+Dates reach back before the first poll; rows that were taken back do not count. Beside them
+stands by how much RA's own counter moved, where it was seen at both ends of the period.
 """
 
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
+from itertools import pairwise
 from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, Row, Select, func, select
 
 from harvester.store import many, schema
 from harvester.store.series import Span
-from harvester.store.subjects import Label, Labels
-from harvester.store.trends.listed import UNREAD, extents
+from harvester.store.trends import counters, listed
+from harvester.store.trends.asking import UNKNOWN, Curve, Question, Spans, Values
+from harvester.store.trends.courses import Course
 
-Subjects: TypeAlias = Mapping[str, Labels]
-Spans: TypeAlias = Sequence[Span]
 Counts: TypeAlias = Mapping[tuple[int, int, bool], int]  # by achievement, period, hardcore
 
-VALUES = ("unlocks", "unlocks_hardcore", "is_listed")
+VALUES = ("unlocks", "unlocks_hardcore", "counted")
 AT_ONCE = 10_000  # rows fetched together: memory does not grow with the list
 _dated = schema.unlocks.c
 
 
-def curves(
-    conn: Connection, asked: Subjects, spans: Spans
-) -> Iterator[tuple[Label, list[list[dict[str, Any]]]]]:
+def curves(question: Question) -> Iterator[Curve]:
     """Count the unlocks of every achievement in every period, None where not all are known.
 
     Cost: O(rows of these achievements); only those dated in the range are fetched.
     """
-    own = asked["achievement"]
-    known, counts = extents(conn, own), _counts(conn, own, spans)
-    for achievement, label in own.items():
-        extent = known.get(achievement, UNREAD)
-        listed = (extent.has(span, is_last=span is spans[-1]) for span in spans)
-        told = [
-            _told(counts, achievement, place, is_listed=one) for place, one in enumerate(listed)
-        ]
-        yield label, [[values] for values in told]
+    conn, own, spans = question.conn, question.subjects["achievement"], question.spans
+    known, counts = listed.extents(conn, own), _counts(conn, own, spans)
+    moved = [moves(course, question.spans, "unlocks") for course in _counted(question)]
+    for (achievement, label), counted in zip(own.items(), moved, strict=True):
+        extent = known.get(achievement, listed.UNREAD)
+        told = (_told(counts, achievement, place, extent, spans) for place in range(len(spans)))
+        periods = zip(told, counted, strict=True)
+        yield label, [[{**values, "counted": count}] for values, count in periods]
 
 
-def _told(counts: Counts, achievement: int, place: int, *, is_listed: bool) -> dict[str, Any]:
-    if not is_listed:
-        return dict.fromkeys(VALUES) | {"is_listed": False}
+def _counted(question: Question) -> Iterator[Course]:
+    return counters.unlocks(replace(question, is_range=True))
+
+
+def moves(course: Course, spans: Spans, name: str) -> list[int | None]:
+    """Tell by how much a counter moved in each period, None where it was not seen at both ends."""
+    points = course.at([spans[0].since, *(span.until for span in spans)])
+    seen = [None if values is None else values[name] for values in points]
+    return [
+        None if before is None or after is None else after - before
+        for before, after in pairwise(seen)
+    ]
+
+
+def _told(
+    counts: Counts, achievement: int, place: int, extent: listed.Extent, spans: Sequence[Span]
+) -> Values:
+    span = spans[place]
+    if not extent.has(span, is_last=span is spans[-1]):
+        return UNKNOWN
     casual, hardcore = (counts[achievement, place, is_hardcore] for is_hardcore in (False, True))
-    return {"unlocks": casual + hardcore, "unlocks_hardcore": hardcore, "is_listed": True}
+    told = {"unlocks": casual + hardcore, "unlocks_hardcore": hardcore}
+    return {**told, "is_observed": True, "basis": extent.basis(span)}
 
 
 def _counts(conn: Connection, achievements: Collection[int], spans: Spans) -> Counts:
@@ -72,3 +89,22 @@ def _within(achievements: Collection[int], spans: Spans) -> Select[int, datetime
 def _place(row: Row[int, datetime, bool], starts: Sequence[datetime]) -> tuple[int, int, bool]:
     achievement, at, is_hardcore = row
     return achievement, bisect_right(starts, at) - 1, is_hardcore
+
+
+def missing(question: Question, rows: Sequence[Mapping[str, Any]]) -> str | None:
+    """Tell in one line which lists are not known, and where RA's counters say something else."""
+    told = [listed.missing(question), disagreement(rows, "unlocks")]
+    return "; ".join(words for words in told if words) or None
+
+
+def disagreement(rows: Sequence[Mapping[str, Any]], name: str) -> str | None:
+    """Tell how far what is dated and RA's counters are apart, of all rows that have both."""
+    both = [row for row in rows if row.get(name) is not None and row.get("counted") is not None]
+    apart = [row for row in both if row[name] != row["counted"]]
+    if not apart:
+        return None
+    dated, counted = (sum(row[column] for row in both) for column in (name, "counted"))
+    return (
+        f"dates and RA's counters disagree in {len(apart)} of {len(both)} rows that have both: "
+        f"{dated} by their dates, {counted} by the counters"
+    )

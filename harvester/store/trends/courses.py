@@ -1,0 +1,117 @@
+"""How values went: steps of the history, and the time for which they are known -> rows.
+
+A *course* tells what held at any instant. A period shows what held at its end, or nothing where
+nobody had looked; on request also the least and the most that was seen within it, and the
+change since the point that was seen before.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from harvester.store.series import Span, Stretch, sample
+from harvester.store.subjects import Label
+from harvester.store.trends.asking import Curve, Question, Spans, Told, Values, by_period
+from harvester.store.trends.held import Steps
+from harvester.store.trends.looked import Looks
+
+DAY = timedelta(days=1)
+Points = Sequence[Values | None]
+
+
+def _itself(values: Values | None) -> Values | None:
+    return values
+
+
+@dataclass(frozen=True)
+class Course:
+    """The values of one label: steps of some keys, and what those come to together."""
+
+    label: Label
+    steps: Sequence[Steps]
+    looks: Looks
+    combine: Callable[..., Values | None] = _itself
+
+    def at(self, instants: Sequence[datetime]) -> Points:
+        """Tell what held at each instant; None where nobody had looked, or nothing held."""
+        held = zip(*(sample(own, instants) for own in self.steps), strict=True)
+        told = zip(held, is_seen(self.looks, instants), strict=True)
+        return [self.combine(*those) if is_known else None for those, is_known in told]
+
+    def turns(self) -> set[datetime]:
+        """Tell when something began to hold, or to be known."""
+        begun = {step[0] for own in self.steps for step in own}
+        return begun | {look.since for look in self.looks}
+
+
+def is_seen(looks: Looks, instants: Sequence[datetime]) -> list[bool]:
+    """Tell for each instant whether it was looked at, so that what held then is known."""
+    seen: list[Stretch[bool]] = [(*look, True) for look in looks]
+    return [bool(one) for one in sample(seen, instants)]
+
+
+def told(courses: Callable[[Question], Iterable[Course]], numbers: Sequence[str]) -> Told:
+    """Make a trend's rows out of its courses."""
+
+    def curves(question: Question) -> Iterator[Curve]:
+        return (
+            (course.label, [[values] for values in _periods(question, course, numbers)])
+            for course in courses(question)
+        )
+
+    return by_period(curves)
+
+
+def _periods(question: Question, course: Course, numbers: Sequence[str]) -> Iterator[Values]:
+    points, seen = course.at(question.ends), is_seen(course.looks, question.ends)
+    nothing: list[Values] = [{}] * len(points)
+    ranges = _ranges(course, question.spans, numbers) if question.is_range else nothing
+    changes = _changes(points, question.ends, numbers) if question.is_delta else nothing
+    for values, is_known, *more in zip(points, seen, ranges, changes, strict=True):
+        extras = {name: value for one in more for name, value in one.items()}
+        yield {**(values or {}), **extras, "is_observed": is_known}
+
+
+def _ranges(course: Course, spans: Spans, numbers: Sequence[str]) -> Iterator[Values]:
+    """Tell the least and the most of what was seen in each period, its bounds included."""
+    within = {at for at in course.turns() if spans[0].since <= at <= spans[-1].until}
+    instants = sorted(within.union(*spans))
+    points = course.at(instants)
+    for span in spans:
+        some = points[bisect_left(instants, span.since) : bisect_right(instants, span.until)]
+        yield {name: value for number in numbers for name, value in _extremes(number, some)}
+
+
+def _extremes(name: str, points: Points) -> Iterator[tuple[str, Any]]:
+    seen = [values[name] for values in points if values and values.get(name) is not None]
+    yield f"{name}_min", min(seen, default=None)
+    yield f"{name}_max", max(seen, default=None)
+
+
+def _changes(points: Points, ends: Sequence[datetime], numbers: Sequence[str]) -> Iterator[Values]:
+    """Tell the change of each number since it was seen before, and how much that is in a day."""
+    before: dict[str, tuple[datetime, Any]] = {}
+    for at, values in zip(ends, points, strict=True):
+        own = {name: (values or {}).get(name) for name in numbers}
+        yield {key: one for name in numbers for key, one in _change(name, at, own, before)}
+        before |= {name: (at, value) for name, value in own.items() if value is not None}
+
+
+def _change(
+    name: str, at: datetime, own: Values, before: dict[str, tuple[datetime, Any]]
+) -> Iterator[tuple[str, Any]]:
+    since, value = before.get(name, (at, None))
+    change = None if value is None or own[name] is None else own[name] - value
+    yield f"{name}_change", change
+    yield f"{name}_per_day", None if change is None else change / ((at - since) / DAY)
+
+
+def clipped(steps: Steps, span: Span) -> Steps:
+    """Keep what held within a span."""
+    return [
+        (max(since, span.since), min(until or span.until, span.until), value)
+        for since, until, value in steps
+        if since < span.until and (until is None or until > span.since)
+    ]

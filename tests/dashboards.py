@@ -108,6 +108,7 @@ def live_and_harvest(bench: Bench) -> datetime:
             bench.world.advance(hours=24)
             ulid = bench.world.add_user(f"New{day}")
             bench.world.unlock(ulid, 11 + day % 4, at=bench.world.now)
+            bench.world.revise(14, points=5 + day // 5)
         list(harvest.round_of(made, Selection()))
     return bench.world.now
 

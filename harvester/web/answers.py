@@ -24,4 +24,5 @@ def answered(conn: Connection, name: str, keys: Keys, during: Window) -> Answer:
         since=during.since,
         until=during.until,
         every=during.every,
+        zone=during.zone,
     )

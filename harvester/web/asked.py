@@ -47,12 +47,13 @@ def window(request: Request) -> Window:
     site = site_of(request)
     words = _words(request.query_params, site)
     now = site.now()
+    zone = zone_of(words["zone"])
     since, until = (
-        min(_read(end, words[end], lambda text: series.parse_instant(text, now)), now)
+        min(_read(end, words[end], lambda text: series.parse_instant(text, now, zone)), now)
         for end in ("since", "until")
     )
     every = _read("every", words["every"], series.parse_every)
-    made = Window(since, until, every, zone_of(words["zone"]), words)
+    made = Window(since, until, every, zone, words)
     _check(made)
     return made
 

@@ -36,12 +36,15 @@ def specification(
     into the range; `theme` is "light" or "dark". It is 720 pixels wide in all, and may be shown
     in any other `width` ("container", too).
 
-    Raises `ConfigError` for more than `MOST_ROWS` rows, and where altair is not installed.
+    Raises `ConfigError` for a trend that tells no numbers, for more than `MOST_ROWS` rows, and
+    where altair is not installed.
     """
     try:
         from harvester.charts import compose  # noqa: PLC0415 - altair takes a third of a second
     except ImportError as missing:
         raise ConfigError(NOT_INSTALLED) from missing
+    if trend in kinds.WORDS:
+        raise ConfigError(f"trend {trend} tells words, of which there is no picture")
     if len(rows) > MOST_ROWS:
         raise ConfigError(f"{len(rows):,} rows are too many for a picture: choose longer periods")
     asked = compose.Asked(

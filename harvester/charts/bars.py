@@ -1,7 +1,8 @@
 """Event series: one bar for what happened in each period, as wide as the period.
 
-Up to three series stand side by side, told apart by their filling: full, pale with an edge, and
-empty. A period that is not known is shaded, so that it does not look like 0.
+Up to four series stand side by side, told apart by their filling: full, pale with an edge,
+empty, half. What was reconstructed from dates is paler than what was observed. A period that is
+not known is shaded, so that it does not look like 0.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,12 +12,14 @@ from typing import Any, Final
 import altair as alt
 
 from harvester.charts import layers, lines, ticks
-from harvester.charts.curves import Curve
+from harvester.charts.curves import Curve, Row
 from harvester.charts.layers import Cell, Frame
 
-MOST: Final = 3
+MOST: Final = 4
+OBSERVED: Final = "observed"
+_PALE: Final = 0.6
 _GAP: Final = 0.12  # of a period, between its bars and the next one's
-FILLINGS: Final = (1.0, 0.28, 0.0)
+FILLINGS: Final = (1.0, 0.28, 0.0, 0.6)
 
 
 def drawn(frame: Frame, curves: Sequence[Curve], unit: str) -> list[alt.Chart]:
@@ -31,7 +34,8 @@ def drawn(frame: Frame, curves: Sequence[Curve], unit: str) -> list[alt.Chart]:
         .mark_rect(strokeWidth=1, clip=True)
         .encode(
             x=frame.x("from"), x2="until:Q", y=layers.y("value", axis, unit), y2=alt.Y2Datum(0),
-            **fillings(frame, names), tooltip=[*told, alt.Tooltip("value:Q", title=unit)],
+            **fillings(frame, names), opacity=alt.Opacity("sure:Q", scale=None),
+            tooltip=[*told, alt.Tooltip("value:Q", title=unit)],
         )
     )  # fmt: skip
     named = names_of_bars(frame, names) if len(curves) > 1 else []
@@ -48,18 +52,18 @@ def _floor(frame: Frame, axis: ticks.Numbers, unit: str) -> list[alt.Chart]:
 def fillings(frame: Frame, names: Sequence[str]) -> dict[str, Any]:
     """Tell bars apart by colour and by how full they are."""
     colours = alt.Scale(domain=list(names), range=list(frame.theme.series[: len(names)]))
-    full = alt.Scale(domain=list(names), range=list(FILLINGS[: len(names)]))
     return {
         "fill": alt.Fill("series:N", scale=colours, legend=None),
         "stroke": alt.Stroke("series:N", scale=colours, legend=None),
-        "fillOpacity": alt.FillOpacity("series:O", scale=full, legend=None),
+        "fillOpacity": alt.FillOpacity("full:Q", scale=None),
     }
 
 
 def names_of_bars(frame: Frame, names: Sequence[str]) -> list[alt.Chart]:
     """Write the names one below the other, each with a square filled as its bars."""
     rows = layers.named_rows(names, [8.0] * len(names))
-    squares = layers.layer(rows, "names_signs").mark_point(
+    filled = [{**row, "full": full} for row, full in zip(rows, FILLINGS, strict=False)]
+    squares = layers.layer(filled, "names_signs").mark_point(
         xOffset=14, shape="square", size=90, strokeWidth=1, opacity=1
     )
     return [layers.at_right(squares).encode(**fillings(frame, names)), layers.words_right(rows)]
@@ -85,8 +89,13 @@ def _bars(frame: Frame, curve: Curve, place: int, count: int) -> Iterator[dict[s
             yield {
                 "from": layers.millis(since), "until": layers.millis(until), "series": curve.name,
                 "value": value, "when": f"until {frame.when(at)}", "at": layers.millis(at),
-                "basis": str(row.get("basis") or "observed"),
+                "full": FILLINGS[place], **_basis(row),
             }  # fmt: skip
+
+
+def _basis(row: Row) -> dict[str, Any]:
+    basis = row.get("basis") or OBSERVED
+    return {"basis": basis, "sure": 1.0 if basis == OBSERVED else _PALE}
 
 
 def _part(cell: Cell, place: int, count: int) -> Cell:

@@ -88,7 +88,14 @@ def _x(those: Iterable[Buckets]) -> alt.X:
 
 def _bars(names: Sequence[str], those: Sequence[Buckets]) -> list[dict[str, Any]]:
     return [
-        {"from": since, "until": until, "held": held, "series": name, "players": players}
+        {
+            "from": since,
+            "until": until,
+            "held": held,
+            "series": name,
+            "players": players,
+            "full": bars.FILLINGS[place],
+        }
         for place, (name, own) in enumerate(zip(names, those, strict=True))
         for held, players in sorted(own.items())
         for since, until in [_part(held, place, len(names))]

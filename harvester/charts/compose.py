@@ -1,8 +1,8 @@
 """Puts a picture together: which series in which form, under which title, with what remarks."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import timedelta, tzinfo
+from dataclasses import dataclass, replace
+from datetime import tzinfo
 from typing import Any, Final
 
 import altair as alt
@@ -13,9 +13,8 @@ from harvester.charts.kinds import Kind, drawn, unit_of
 from harvester.charts.layers import HEIGHT, WIDTH, Frame, Note
 
 _TITLE: Final = 74  # characters: what fits above a picture
-_ABOUT: Final = 52
+_PALER: Final = "paler: reconstructed from dates"
 _SUBTITLE: Final = 104
-_SOME_TIME: Final = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -84,7 +83,9 @@ def _bars(asked: Asked) -> Picture:
     if len(own.curves) > bars.MOST:
         return _heat(asked, own)
     gaps = bars.gaps(own.curves)
-    return _over_time(asked, own, gaps, bars.drawn(asked.frame(), own.curves, _unit(asked, own)))
+    picture = _over_time(asked, own, gaps, bars.drawn(asked.frame(), own.curves, _unit(asked, own)))
+    is_pale = any(row.get("basis") not in (None, bars.OBSERVED) for row in asked.rows)
+    return replace(picture, remarks=[*picture.remarks, *([_PALER] if is_pale else [])])
 
 
 def _heat(asked: Asked, own: Chosen) -> Picture:

@@ -26,7 +26,7 @@ KINDS: Final[Mapping[str, Kind]] = {
         "lines", "Tickets", "tickets", ("open", "resolved", "closed", "total")
     ),
     "ticket-flow": Kind(
-        "bars", "Tickets opened and ended", "tickets", ("opened", "closed", "resolved")
+        "bars", "Tickets opened and ended", "tickets", ("opened", "resolved", "closed", "reopened")
     ),
     "distribution": Kind("distribution", "Players by achievements held", "players", ("players",)),
     "mastery": Kind("lines", "Players who hold everything", "players", ("mastered",)),
@@ -40,6 +40,7 @@ KINDS: Final[Mapping[str, Kind]] = {
 }
 """The pictures by the trend; any other trend is drawn as lines."""
 
+WORDS: Final = ("changes",)  # trends that tell no numbers
 _UNITS: Final[Mapping[str, str]] = {
     "awarded": "achievements",
     "awarded_hardcore": "achievements",

@@ -21,9 +21,10 @@ _LINE: Final = 17  # pixels that a name at the right takes
 _LONGEST: Final = 24
 _CLOSE: Final = 0.03  # of the width: labels of notes nearer than this share one
 _ALONG: Final[dict[str, Any]] = {  # how text runs along a rule
-    "angle": 270, "align": "right", "baseline": "bottom", "dy": -3, "fontSize": 11,
-    "limit": HEIGHT - 12,
+    "angle": 270, "align": "right", "fontSize": 11, "limit": HEIGHT - 12,
 }  # fmt: skip
+_LEFT: Final[dict[str, Any]] = {"baseline": "bottom", "dy": -3}  # of the rule
+_RIGHT: Final[dict[str, Any]] = {"baseline": "top", "dy": 4}
 Cell = tuple[datetime, datetime]
 
 
@@ -153,12 +154,24 @@ def notes(frame: Frame, those: Iterable[Note]) -> Iterator[alt.Chart]:
         .mark_rule(strokeDash=[3, 3], color=frame.theme.ink, strokeWidth=1)
         .encode(x=frame.x(), tooltip=told)
     )
-    labels = _labels(frame, within)
-    text = layer(labels, "notes_named").mark_text(**_ALONG)
-    ground = layer(labels, "notes_ground").mark_text(
-        **_ALONG, stroke=frame.theme.ground, strokeWidth=4, opacity=0.85
+    labels, edge = _labels(frame, within), frame.since + (frame.until - frame.since) * _CLOSE * 2
+    at_edge = [row for row in labels if row["at"] < millis(edge)]
+    yield from _along(frame, [row for row in labels if row not in at_edge], _LEFT, "notes_named")
+    yield from _along(frame, at_edge, _RIGHT, "notes_at_edge")
+
+
+def _along(
+    frame: Frame, rows: Sequence[Mapping[str, Any]], side: Mapping[str, Any], name: str
+) -> Iterator[alt.Chart]:
+    """Write along rules, on ground of its own so that lines behind do not disturb."""
+    ground = layer(rows, f"{name}_ground").mark_text(
+        **_ALONG, **side, stroke=frame.theme.ground, strokeWidth=4, opacity=0.85
     )
-    yield from (own.encode(x=frame.x(), y=alt.value(4), text="note:N") for own in (ground, text))
+    text = layer(rows, name).mark_text(**_ALONG, **side)
+    if rows:
+        yield from (
+            own.encode(x=frame.x(), y=alt.value(4), text="note:N") for own in (ground, text)
+        )
 
 
 def _dated(note: Note) -> tuple[datetime, str]:

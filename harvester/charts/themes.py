@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 FONT: Final = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif"
-DASHES: Final = ([1, 0], [6, 3], [2, 2], [9, 3, 2, 3], [12, 4], [1, 4], [5, 2, 1, 2, 1, 2], [3, 6])
+DASHES: Final = ([1, 0], [6, 3], [2, 2], [9, 3, 2, 3], [12, 4], [10, 2, 2, 2, 2, 2], [3, 6], [1, 4])
 SHAPES: Final = (
     "circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-left",
     "triangle-right",

@@ -1,15 +1,17 @@
 """`--plot FILE`: the rows of a trend as a picture beside the rows."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
-from harvester.cli.options import option
+from harvester.cli.options import Globals, option
+from harvester.cli.reading import reading
 from harvester.cli.saved import save
 from harvester.cli.session import note
+from harvester.store import remarks
 from harvester.store.trends import TRENDS
 
 Row = Mapping[str, Any]
@@ -45,11 +47,15 @@ def _form(path: Path) -> str:
     return path.suffix.removeprefix(".").lower()
 
 
-def draw(path: Path, name: str, rows: Sequence[Row], *, zone: tzinfo) -> None:
-    """Draw the rows of a trend into a file."""
+def draw(chosen: Globals, path: Path, name: str, rows: Sequence[Row], zone: tzinfo | None) -> None:
+    """Draw the rows of a trend into a file, with the notes that belong to them."""
     from harvester import charts, pictures  # noqa: PLC0415 - most calls draw nothing
 
-    specification = charts.specification(name, rows, values=TRENDS[name].values, zone=zone)
+    with reading(chosen) as engine, engine.connect() as conn:
+        those = remarks.beside(conn, name, rows)
+    specification = charts.specification(
+        name, rows, values=TRENDS[name].values, zone=zone or UTC, notes=those
+    )
     save(path, pictures.picture(specification, _form(path)))
     note(f"drawn in {path}")
 

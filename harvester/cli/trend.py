@@ -95,12 +95,12 @@ def trend(
     if asked["at"] or asked["vs"]:
         compared = _compared(chosen, name, **asked)
         if picture:
-            draw(picture, name, beside(compared, *_moments(asked)), zone=asked["zone"] or UTC)
+            draw(chosen, picture, name, beside(compared, *_moments(asked)), asked["zone"])
         show(compared, trends.COMPARED, form)
         return
     rows, missing = _answered(chosen, name, **asked)
     if picture:
-        draw(picture, name, rows, zone=asked["zone"] or UTC)
+        draw(chosen, picture, name, rows, asked["zone"])
     rows = _localized(_barred(rows, name, form), form, asked["zone"])
     show(rows, list(rows[0]) if rows else ["time"], form)
     if missing or not rows:

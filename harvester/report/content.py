@@ -11,10 +11,11 @@ from typing import Any, Final
 
 from sqlalchemy import Connection
 
+from harvester import charts
 from harvester.charts.ticks import zone_name
 from harvester.report import figures, sparklines
 from harvester.report.figures import Figure, Row, Table
-from harvester.store import report, trends
+from harvester.store import remarks, report, trends
 from harvester.store.series import Period
 from harvester.store.watched import watched
 
@@ -133,12 +134,25 @@ class Range:
     def rows(self, name: str, **about: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - keys of the trend
         """Ask a trend."""
         return trends.answer(
-            self.conn, name, since=self.since, until=self.until, every=self.every, **about
+            self.conn,
+            name,
+            since=self.since,
+            until=self.until,
+            every=self.every,
+            zone=self.zone,
+            **about,
         ).rows
 
     def figure(self, name: str, rows: Sequence[Row], table: Table) -> Figure:
         """Draw what a trend answered."""
-        return figures.figure(name, rows, trends.TRENDS[name].values, self.zone, table)
+        specification = charts.specification(
+            name,
+            rows,
+            values=trends.TRENDS[name].values,
+            zone=self.zone,
+            notes=remarks.beside(self.conn, name, rows),
+        )
+        return figures.figure(specification, table)
 
 
 def content(asked: Range) -> Content:

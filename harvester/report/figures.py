@@ -10,7 +10,7 @@ from datetime import datetime, tzinfo
 from typing import Any, Final
 from zlib import crc32
 
-from harvester import charts, pictures
+from harvester import pictures
 from harvester.charts.themes import DARK, LIGHT
 
 Row = Mapping[str, Any]
@@ -45,11 +45,8 @@ class Figure:
     table: Table
 
 
-def figure(
-    trend: str, rows: Sequence[Row], values: Sequence[str], zone: tzinfo, table: Table
-) -> Figure:
-    """Draw the rows of a trend for the page; the page itself says what they are about."""
-    specification = charts.specification(trend, rows, values=values, zone=zone)
+def figure(specification: dict[str, Any], table: Table) -> Figure:
+    """Draw a picture for the page; the page itself says what it is about."""
     title = specification.pop("title")
     config = {**specification["config"], "aria": False, "background": None}
     drawn = pictures.picture({**specification, "config": config, "width": WIDTH}, "svg").decode()

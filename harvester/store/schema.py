@@ -291,6 +291,21 @@ progress = versioned(
     about="how far a player is in a game",
 )
 
+
+def _index_of_the_past(table: Table, *columns: str) -> None:
+    """Find what ended in a period without reading the rest; it only ever grows at its end."""
+    past = text("valid_to IS NOT NULL")
+    own = (table.c[name] for name in ("valid_to", *columns))
+    Index(f"ix_{table.name}_ended", *own, sqlite_where=past, postgresql_where=past)
+
+
+# With all that a ranking (`top`) needs of a row, so that it need not look the row up.
+_index_of_the_past(game_counters, "game_id", "valid_from", "players")
+_index_of_the_past(achievement_counters, "achievement_id", "valid_from", "unlocks")
+_index_of_the_past(game_ticket_counts, "game_id", "is_promoted", "valid_from", "reported")
+_index_of_the_past(distribution, "game_id", "is_promoted", "is_hardcore")
+_index_of_the_past(progress, "user_id", "game_id", "valid_from", "awarded")
+
 unlock_absences = Table(  # unlocks that one complete listing lacked: a second one closes them
     "unlock_absences",
     metadata,
@@ -326,6 +341,19 @@ discontinuities = Table(
     Column("source", Text, nullable=False, doc="ra: RA changed its numbers; user: noted by you"),
     CheckConstraint(f"(source = 'user') = (id >= {FIRST_OWN_NOTE})", name="source"),
     info={"about": "dated remarks: when a number began to mean something else"},
+)
+
+interruptions = (
+    Table(  # when polls were not asked though they were due, all of them or the least urgent
+        "interruptions",
+        metadata,
+        Column("id", Id, primary_key=True, autoincrement=False),
+        Column("reason", Text, nullable=False),
+        Column("priority", SmallInteger, nullable=False),  # of the most urgent polls that waited
+        Column("started_at", Instant, nullable=False),
+        Column("ended_at", Instant),
+        CheckConstraint("ended_at >= started_at", name="interval"),
+    )
 )
 
 

@@ -257,6 +257,16 @@ def test_the_watchlist_comes_in_pages(dashboard: Dashboard) -> None:
     assert [row["game_id"] for row in first + second] == [1, 2]
 
 
+def test_what_moved_is_ranked(dashboard: Dashboard) -> None:
+    top = dashboard.ask("/api/top?ranking=players&since=7d&limit=1").json()
+
+    assert [(row["rank"], row["game_id"]) for row in top] == [(1, 1)]
+    assert top[0]["change"] > 0
+    text = dashboard.ask("/").text.partition("What moved in the last week")[2]
+    assert f"<bdi>+{top[0]['change']}</bdi>" in text.partition("</table>")[0]
+    assert dashboard.ask("/api/top?ranking=x").status_code == 400
+
+
 def test_a_player_is_found_by_ulid_and_told_under_his_name(dashboard: Dashboard) -> None:
     text = dashboard.ask("/").text
     (place,) = re.findall(r'href="(/players/[0-9A-Z]{26})"', text)
@@ -296,7 +306,13 @@ def test_every_schema_of_the_description_is_one_and_answers_keep_to_it(
         need = {"game": "game=1", "achievement": "achievement=11", "user": "user=Ann",
                 "developer": "developer=Dev"}  # fmt: skip
         name = path.rpartition("/")[2]
-        asked = need[TRENDS[name].needs[0]] if name in TRENDS and TRENDS[name].needs else ""
+        asked = (
+            "ranking=players"
+            if name == "top"
+            else need[TRENDS[name].needs[0]]
+            if name in TRENDS and TRENDS[name].needs
+            else ""
+        )
         answer = dashboard.ask(f"{path}?{asked}")
         assert answer.status_code == 200, path
         Draft202012Validator(schema).validate(answer.json())

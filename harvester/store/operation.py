@@ -86,6 +86,7 @@ Index(
     sqlite_where=text("watched_to IS NULL"),
     postgresql_where=text("watched_to IS NULL"),
 )
+Index(None, polls.c.game_id)
 Index(None, polls.c.achievement_id)
 
 OUTCOMES = ("changed", "unchanged", "not_found", "unavailable", "invalid", "refused")

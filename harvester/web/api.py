@@ -11,6 +11,7 @@ from starlette.responses import Response
 from harvester.errors import ConfigError
 from harvester.render import render
 from harvester.store import board
+from harvester.store.top import RANKINGS, ranked
 from harvester.store.trends import TRENDS
 from harvester.web import asked, health
 from harvester.web.answers import answered
@@ -23,6 +24,7 @@ FORMATS: Final = {
     "csv": "text/csv; charset=utf-8",
 }
 PAGE: Final = 100  # games
+FEW: Final = 10  # of a ranking
 MOST: Final = 1_000
 
 
@@ -44,6 +46,22 @@ def watchlist(request: Request) -> Response:
         rows = board.watched_games(conn, limit=limit, offset=(number - 1) * limit)
     columns = ("game_id", "game", "console", "players", "achievements", "open_tickets", "gone_at")
     return _sent(rows, columns, form, "watchlist")
+
+
+def top(request: Request) -> Response:
+    """Tell what changed most over a period."""
+    name, form, during = _ranking(request), _form(request), asked.window(request)
+    limit = asked.number(request.query_params, "limit", usual=FEW, most=MOST)
+    with reading(site_of(request)) as conn:
+        rows = ranked(conn, name, since=during.since, until=during.until, limit=limit)
+    return _sent(rows, RANKINGS[name].columns, form, f"top-{name}")
+
+
+def _ranking(request: Request) -> str:
+    name = asked.word(request.query_params, "ranking")
+    if name not in RANKINGS:
+        raise ConfigError(f"ranking {name!r}: there are {', '.join(RANKINGS)}")
+    return name
 
 
 def coverage(request: Request) -> Response:

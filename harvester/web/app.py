@@ -25,6 +25,7 @@ _ROUTES: Final[Sequence[tuple[str, Callable[[Request], Response]]]] = (
     ("/sql", querying.sql),
     ("/api/openapi.json", api.openapi),
     ("/api/watchlist", api.watchlist),
+    ("/api/top", api.top),
     ("/api/coverage", api.coverage),
     ("/api/trends/{name}", api.trend),
     ("/charts/{trend}.svg", drawings.svg),

@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from harvester import charts, pictures
 from harvester.errors import ConfigError
+from harvester.store import remarks
 from harvester.store.trends import TRENDS
 from harvester.web import asked
 from harvester.web.answers import answered
@@ -50,7 +51,10 @@ def _specification(request: Request) -> dict[str, Any]:
     keys, values, theme = asked.keys(query), _values(request, trend), _theme(request)
     with reading(site_of(request)) as conn:
         rows = answered(conn, trend, keys, during).rows
-    return charts.specification(trend, rows, values=values, zone=during.zone, theme=theme)
+        notes = remarks.beside(conn, trend, rows)
+    return charts.specification(
+        trend, rows, values=values, zone=during.zone, notes=notes, theme=theme
+    )
 
 
 def _values(request: Request, trend: str) -> list[str]:

@@ -31,6 +31,7 @@ class Column:
     title: str = ""
     link: Link | None = None
     is_number: bool = False
+    is_signed: bool = False
 
     @property
     def words(self) -> str:
@@ -72,7 +73,9 @@ def _cell(row: Row, column: Column, zone: tzinfo | None) -> Cell:
     if isinstance(value, list):
         return Cell(_range(value), points=value)
     link = column.link(row) if column.link else None
-    return Cell(cell(value, column.name, zone), link)
+    text = cell(value, column.name, zone)
+    is_more = column.is_signed and value is not None and value > 0
+    return Cell(f"+{text}" if is_more else text, link)
 
 
 def _range(points: Sequence[float | None]) -> str:

@@ -4,6 +4,7 @@ import json
 from typing import Any, Final
 
 from harvester import __version__
+from harvester.store.top import RANKINGS
 from harvester.store.trends import TRENDS, Trend
 from harvester.web.asked import DEFAULTS
 
@@ -101,7 +102,10 @@ def _others() -> dict[str, Part]:
         _parameter("limit", "How many rows at most.", whole),
         _parameter("page", "Which of so many rows, from 1.", whole),
     ]
+    names = _parameter("ranking", "What is ranked.", _TEXT | {"enum": list(RANKINGS)})
+    ranking = [names | {"required": True}, cut[0], _period("since"), _period("until")]
     return {
+        "/api/top": _get("top", "What changed most over a period.", ranking, row),
         "/api/watchlist": _get("watchlist", "The watched games as they stand now.", cut, row),
         "/api/coverage": _get("coverage", "How every job is doing.", [], row),
     }

@@ -13,6 +13,7 @@ from harvester.web import asked, health, listing
 from harvester.web.answers import answered
 from harvester.web.asked import Window
 from harvester.web.listing import Column, Table, table
+from harvester.web.movements import movements
 from harvester.web.site import reading, site_of
 from harvester.web.templating import page
 
@@ -33,7 +34,7 @@ def overview(request: Request) -> Response:
             games=_games(conn, number, during),
             number=number,
             is_last=number * PAGE >= board.count_games(conn),
-            movements=[],
+            movements=movements(conn, at=site.now()),
             people=_people(conn),
             is_alive=is_alive,
             pulse=pulse,

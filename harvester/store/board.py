@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Integer, and_, cast, func, select
+from sqlalchemy import ColumnElement, Connection, Integer, and_, cast, func, literal_column, select
 
 from harvester.store import schema
 
@@ -16,6 +16,7 @@ Rows = list[dict[str, Any]]
 polls, games, users = schema.polls, schema.games, schema.users
 counters, tickets = schema.game_counters, schema.game_ticket_counts
 _WATCHED = polls.c.watched_to.is_(None)
+_FAILS = polls.c.failures > literal_column("0")  # not bound: else no partial index serves
 _A_GAME = and_(polls.c.job == "distribution", _WATCHED)  # asked for every watched game, once
 
 
@@ -99,7 +100,7 @@ def jobs(conn: Connection, *, at: datetime) -> Rows:
         select(
             polls.c.job,
             func.count().label("polls"),
-            _counted(polls.c.failures > 0).label("failing"),
+            _counted(_FAILS).label("failing"),
             _counted(polls.c.due_at < at).label("late"),
             _counted(polls.c.last_ok_at.is_(None)).label("never"),
             func.max(polls.c.last_ok_at, type_=schema.Instant).label("last_ok_at"),
@@ -116,12 +117,18 @@ def _counted(condition: ColumnElement[bool]) -> ColumnElement[int]:
     return func.coalesce(func.sum(cast(condition, Integer)), 0)
 
 
+def count_failing(conn: Connection) -> int:
+    """Count the polls that fail. Cost: O(those)."""
+    query = select(func.count()).select_from(polls).where(_WATCHED, _FAILS)
+    return conn.scalar(query) or 0
+
+
 def failing(conn: Connection, *, limit: int) -> Rows:
-    """Tell the polls that fail, most often failed first. Cost: O(watched polls)."""
+    """Tell the polls that fail, most often failed first. Cost: O(polls that fail)."""
     columns: Sequence[str] = ("job", "target", "failures", "last_error", "last_ok_at", "due_at")
     query = (
         select(*(polls.c[name] for name in columns))
-        .where(_WATCHED, polls.c.failures > 0)
+        .where(_WATCHED, _FAILS)
         .order_by(polls.c.failures.desc(), polls.c.id)
         .limit(limit)
     )

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from harvester.errors import ConfigError
 from harvester.render import render
-from harvester.store import board
+from harvester.store import board, gaps
 from harvester.store.top import RANKINGS, ranked
 from harvester.store.trends import TRENDS
 from harvester.web import asked, health
@@ -70,6 +70,15 @@ def coverage(request: Request) -> Response:
     with reading(site) as conn:
         rows = board.jobs(conn, at=site.now())
     return _sent(rows, health.COLUMNS, form, "coverage")
+
+
+def holes(request: Request) -> Response:
+    """Tell when something was not looked at although it was watched, and why."""
+    form, during, site = _form(request), asked.window(request), site_of(request)
+    games = asked.ids(request.query_params.getlist("game")[: asked.MOST_KEYS], "game")
+    with reading(site) as conn:
+        rows = health.holes(conn, games, during, at=site.now())
+    return _sent(rows, gaps.COLUMNS, form, "gaps")
 
 
 def openapi(request: Request) -> Response:

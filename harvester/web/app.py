@@ -27,6 +27,7 @@ _ROUTES: Final[Sequence[tuple[str, Callable[[Request], Response]]]] = (
     ("/api/watchlist", api.watchlist),
     ("/api/top", api.top),
     ("/api/coverage", api.coverage),
+    ("/api/gaps", api.holes),
     ("/api/trends/{name}", api.trend),
     ("/charts/{trend}.svg", drawings.svg),
     ("/charts/{trend}.json", drawings.specification),

@@ -23,6 +23,7 @@ _KEYS: Final = {
     "user": ("string", "A player by name or ULID; may be repeated."),
     "developer": ("string", "A developer by name or ULID; may be repeated."),
 }
+_GAPS: Final = "When something was not looked at; of unlock lists only with game."
 _MEDIA: Final = ("application/json", "application/x-ndjson", "text/csv")
 _TROUBLES: Final = {
     "400": "What was asked for makes no sense; `error` says why.",
@@ -108,4 +109,5 @@ def _others() -> dict[str, Part]:
         "/api/top": _get("top", "What changed most over a period.", ranking, row),
         "/api/watchlist": _get("watchlist", "The watched games as they stand now.", cut, row),
         "/api/coverage": _get("coverage", "How every job is doing.", [], row),
+        "/api/gaps": _get("gaps", _GAPS, [_key("game"), _period("since"), _period("until")], row),
     }

@@ -38,7 +38,7 @@ def overview(request: Request) -> Response:
             people=_people(conn),
             is_alive=is_alive,
             pulse=pulse,
-            jobs=_jobs(conn, request, during),
+            failing=board.count_failing(conn),
         )
 
 
@@ -112,18 +112,30 @@ _JOBS: Final = (
 
 
 def coverage(request: Request) -> Response:
-    """Show how well everything was looked at."""
+    """Show how well everything was looked at; unlock lists only where one game is asked for."""
     site, during = site_of(request), asked.window(request)
+    games = asked.ids(request.query_params.getlist("game"), "game")
     with reading(site) as conn:
+        found = health.holes(conn, games[:1], during, at=site.now())
         return page(
             request,
             "coverage.html",
             during=during,
+            game=games[0] if games else None,
+            holes=table("When nobody looked", found, _HOLES, during.zone),
             jobs=_jobs(conn, request, during),
             failing=table("Polls that fail", health.failing(conn), _FAILING, during.zone),
         )
 
 
+_HOLES: Final = (
+    Column("target", "What", listing.game_at),
+    Column("job"),
+    Column("from_at", "From"),
+    Column("to_at", "To"),
+    Column("duration", "For"),
+    Column("reason", "Why"),
+)
 _FAILING: Final = (
     Column("job"),
     Column("target"),

@@ -4,9 +4,10 @@ Titles, names and notes were written by strangers. Escaping keeps them text; tha
 turn the reading direction of what stands around them is seen to here.
 """
 
-from datetime import datetime
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 from functools import cache
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -77,18 +78,26 @@ def segment(value: object) -> str:
 
 def cell(value: object, name: str = "", zone: object = None) -> str:
     """Write a value for people: numbers with separators, shares in percent, times in a zone."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
+    if value is None:
+        return NOTHING
     if isinstance(value, datetime):
         return moment(value, zone)
-    match value:
-        case None:
-            return NOTHING
-        case int():
-            return f"{value:,}"
-        case float():
-            return _fraction(value, name)
-    return str(value)
+    written = next((write for kind, write in _WRITTEN if isinstance(value, kind)), str)
+    return _fraction(value, name) if isinstance(value, float) else written(value)
+
+
+def duration(value: timedelta) -> str:
+    """Write a length of time in its two largest units."""
+    minutes = round(value.total_seconds() / 60)
+    parts = ((minutes // 1440, "d"), (minutes // 60 % 24, "h"), (minutes % 60, "min"))
+    return " ".join([f"{count} {unit}" for count, unit in parts if count][:2]) or "under 1 min"
+
+
+_WRITTEN: Final[Sequence[tuple[type, Callable[[Any], str]]]] = (
+    (bool, lambda value: "yes" if value else "no"),
+    (int, lambda value: f"{value:,}"),
+    (timedelta, duration),
+)
 
 
 def _fraction(value: float, name: str) -> str:

@@ -69,8 +69,8 @@ def serve(chosen: Globals, **asked: Unpack[_Asked]) -> None:
     except ImportError:
         raise ConfigError(MISSING) from None
     token = _token(asked["token"], asked["token_file"])
-    logs.hide(token)
     door = server.door_of(asked["host"], asked["allowed"], token, is_open=asked["is_open"])
+    logs.hide(token)
     with reading(chosen) as engine, suppress(Stopped, KeyboardInterrupt), stopping():
         listening = server.listen(asked["host"], asked["port"])
         note(f"the dashboard is at {server.address(listening)} - Ctrl-C ends it")

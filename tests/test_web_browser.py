@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,6 +20,8 @@ from playwright.sync_api import (
     ViewportSize,
     sync_playwright,
 )
+
+from harvester.web.security import Door
 
 CHROMIUM = ("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome")
 FLAGS = (
@@ -85,21 +88,53 @@ class Visit:
         return [url for url in self.loaded if urlsplit(url).netloc != urlsplit(self.base).netloc]
 
 
+LOOKS: Mapping[str, Mapping[str, Any]] = {
+    "light": {"color_scheme": "light"},
+    "dark": {"color_scheme": "dark"},
+    "phone": {"viewport": PHONE},
+}
+
+
+@pytest.fixture(scope="module")
+def contexts(browser: Browser) -> Iterator[Mapping[str, BrowserContext]]:
+    """Keep one context for each look: what was loaded once is not loaded again."""
+    made = {name: browser.new_context(**options) for name, options in LOOKS.items()}
+    yield made
+    for context in made.values():
+        context.close()
+
+
+@contextmanager
+def window(context: BrowserContext, base: str) -> Iterator[Visit]:
+    """Open a window; close it afterwards."""
+    visit = Visit(context, base)
+    try:
+        yield visit
+    finally:
+        visit.page.close()
+
+
 @pytest.fixture
-def visit(browser: Browser, base: str) -> Iterator[Visit]:
+def visit(contexts: Mapping[str, BrowserContext], base: str) -> Iterator[Visit]:
     """Open a window."""
-    with browser.new_context() as context:
-        yield Visit(context, base)
+    with window(contexts["light"], base) as visit:
+        yield visit
 
 
-@pytest.fixture(params=["light", "dark", "phone"])
-def look(request: pytest.FixtureRequest, browser: Browser, base: str) -> Iterator[Visit]:
+@pytest.fixture
+def phone(contexts: Mapping[str, BrowserContext], base: str) -> Iterator[Visit]:
+    """Open a window as narrow as a phone's."""
+    with window(contexts["phone"], base) as visit:
+        yield visit
+
+
+@pytest.fixture(params=LOOKS)
+def look(
+    request: pytest.FixtureRequest, contexts: Mapping[str, BrowserContext], base: str
+) -> Iterator[Visit]:
     """Open a window in both themes, and one as narrow as a phone's."""
-    options: dict[str, Any] = {"color_scheme": "dark" if request.param == "dark" else "light"}
-    if request.param == "phone":
-        options["viewport"] = PHONE
-    with browser.new_context(**options) as context:
-        yield Visit(context, base)
+    with window(contexts[request.param], base) as visit:
+        yield visit
 
 
 @pytest.mark.parametrize("place", PAGES)
@@ -126,12 +161,10 @@ def test_nobody_is_kept_out(look: Visit, place: str) -> None:
 
 
 @pytest.mark.parametrize("place", PAGES)
-def test_a_phone_shows_every_page_without_scrolling_it_sideways(
-    browser: Browser, base: str, place: str
-) -> None:
-    with browser.new_context(viewport=PHONE) as context:
-        page = Visit(context, base)(place)
-        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+def test_a_phone_shows_every_page_without_scrolling_it_sideways(phone: Visit, place: str) -> None:
+    page = phone(place)
+
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
 
 
 def drawn(page: Page, panel: str) -> list[dict[str, Any]]:
@@ -246,21 +279,16 @@ def test_all_of_it_is_reached_by_keyboard(visit: Visit) -> None:
     assert any('href="/games/1"' in own for own in reached)
 
 
-def test_a_table_that_is_wider_than_the_screen_scrolls_by_keyboard(
-    browser: Browser, base: str
-) -> None:
-    with browser.new_context(viewport=PHONE) as context:
-        page = Visit(context, base)("/")
-        box = page.locator(".scroll").first
-        box.focus()
-        box.evaluate("own => { own.moved = new Promise(done => { own.onscroll = done }) }")
-        page.keyboard.press("ArrowRight")
-        assert box.evaluate("own => own.moved.then(() => own.scrollLeft)") > 0
+def test_a_table_that_is_wider_than_the_screen_scrolls_by_keyboard(phone: Visit) -> None:
+    box = phone("/").locator(".scroll").first
+    box.focus()
+    box.evaluate("own => { own.moved = new Promise(done => { own.onscroll = done }) }")
+    phone.page.keyboard.press("ArrowRight")
+
+    assert box.evaluate("own => own.moved.then(() => own.scrollLeft)") > 0
 
 
 def test_the_login_lets_one_in(browser: Browser, dashboard: Dashboard) -> None:
-    from harvester.web.security import Door  # noqa: PLC0415 - here alone
-
     with (
         dashboard.but(door=Door(token="a-token-of-decent-length")).served() as base,
         browser.new_context() as context,

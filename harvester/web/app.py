@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from threading import Thread
 from typing import Final
 
+from anyio.to_thread import current_default_thread_limiter
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -15,6 +16,7 @@ from harvester.web import api, assets, drawings, login, overview, pages, queryin
 from harvester.web.security import Door, guarded
 from harvester.web.site import Site
 
+THREADS: Final = 12  # answers made at a time: fewer than the pool has connections (15)
 _ROUTES: Final[Sequence[tuple[str, Callable[[Request], Response]]]] = (
     ("/", overview.overview),
     ("/coverage", overview.coverage),
@@ -56,6 +58,7 @@ def application(site: Site, door: Door) -> ASGIApp:
 @asynccontextmanager
 async def _lifespan(_app: Starlette) -> AsyncIterator[None]:
     """Make what takes long before somebody asks for it; at the end wait for nobody's query."""
+    current_default_thread_limiter().total_tokens = THREADS
     Thread(target=assets.bundle, daemon=True).start()
     yield
     querying.stop_all()

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, TypeVar
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -37,6 +37,11 @@ class Window:
     zone: ZoneInfo
     words: Mapping[str, str]
 
+    @property
+    def periods(self) -> float:
+        """How many periods it has, about."""
+        return (self.until - self.since) / _length(self)
+
     def query(self, **more: object) -> str:
         """Write it as the query of an address, with more in front of it."""
         return urlencode({**more, **self.words}, doseq=True)
@@ -65,9 +70,16 @@ def _words(query: QueryParams, site: Site) -> dict[str, str]:
 
 def word(query: QueryParams, name: str) -> str:
     """Take one word of the address; "" where it is missing."""
-    text = str(query.get(name, "")).strip()
+    return plain(name, str(query.get(name, "")))
+
+
+def plain(name: str, given: str) -> str:
+    """Refuse what is too long or no text to be printed."""
+    text = given.strip()
     if len(text) > _LONGEST:
         raise ConfigError(f"{name} is longer than {_LONGEST} characters")
+    if not text.isprintable():
+        raise ConfigError(f"{name} holds characters that cannot be printed")
     return text
 
 
@@ -91,15 +103,24 @@ def _check(made: Window) -> None:
     """Refuse what would be more than a page can show."""
     if made.since >= made.until:
         raise ConfigError("nothing lies between since and until")
-    first = made.every.after(made.since)
-    length = made.every.after(first) - first
-    if (made.until - made.since) / length > MOST_PERIODS:
+    if made.periods > MOST_PERIODS:
         raise ConfigError(f"more than {MOST_PERIODS:,} periods: choose longer or fewer ones")
+
+
+def _length(made: Window) -> timedelta:
+    """Tell how long a whole period is, about."""
+    try:
+        first = made.every.after(made.since)
+        return made.every.after(first) - first
+    except (OverflowError, ValueError):
+        raise ConfigError(f"every {made.words['every']!r}: no calendar goes so far") from None
 
 
 def keys(query: QueryParams) -> dict[str, list[str]]:
     """Take the keys from the address. Raises `ConfigError` where there are too many."""
-    found = {name: [one.strip() for one in query.getlist(name) if one.strip()] for name in KEYS}
+    found = {
+        name: [plain(name, one) for one in query.getlist(name) if one.strip()] for name in KEYS
+    }
     if sum(map(len, found.values())) > MOST_KEYS:
         raise ConfigError(f"more than {MOST_KEYS} keys: ask for fewer at a time")
     return found

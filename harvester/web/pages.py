@@ -170,7 +170,7 @@ _SETS: Final = (
 def _person(conn: Connection, who: str, called: str) -> tuple[int, str]:
     """Find a person by ULID, by name, or by the database's own number."""
     try:
-        ((own, label),) = subjects.people(conn, [who[:100]], called=called).items()
+        ((own, label),) = subjects.people(conn, [asked.plain(called, who)], called=called).items()
     except ConfigError as unknown:
         raise HTTPException(404, str(unknown)) from None
     return own, str(label[called])

@@ -14,9 +14,9 @@ from harvester.store.views import VIEWS
 GROUPS: Final = {
     "As it is now": ("consoles", "games", "achievements", "users", "tickets"),
     "History": tuple(schema.HISTORIES),
-    "The harvest itself": ("polls", "fetches", "runs", "unlock_absences"),
     "Remarks": ("discontinuities",),
 }
+REST: Final = "The harvest itself"
 HEAD: Final = """\
 # The database
 
@@ -27,7 +27,8 @@ SQL that answers them. Ask with `harvester query "SELECT …"`, or with any tool
 database; the names on this page stay what they are.
 
 - An *instant* is UTC, whole seconds: text `YYYY-MM-DD HH:MM:SS` in SQLite, `timestamptz(0)` in
-  PostgreSQL. Both compare with `'2026-03-01'`. A *boolean* is 0 or 1 in SQLite.
+  PostgreSQL. Compare with `'2026-03-01 00:00:00'`, in full: SQLite compares text. A *boolean* is
+  0 or 1 in SQLite.
 - A history row says what held from `valid_from` until just before `valid_to`. `valid_to IS NULL`
   is what holds now; `valid_from <= X AND (valid_to IS NULL OR valid_to > X)` what held at X.
 - A value that did not change has no new row. That it was looked at is in `fetches`, and in
@@ -78,7 +79,9 @@ def _sentence(about: str) -> str:
 
 def _tables() -> Iterator[str]:
     yield "## Tables\n"
-    for title, names in GROUPS.items():
+    told = {name for names in GROUPS.values() for name in names}
+    rest = tuple(name for name in schema.metadata.tables if name not in told)
+    for title, names in {**GROUPS, REST: rest}.items():
         yield f"### {title}\n"
         for name in names:
             yield from _table(schema.metadata.tables[name])

@@ -160,7 +160,8 @@ GROUP BY {day},
 
 UNLOCKS_PER_DAY: Final = View(
     "v_unlocks_per_day",
-    "unlocks that hold now, counted by UTC day; days on which nobody unlocked have no row",
+    "unlocks that hold now, counted by UTC day, as far as the lists are read; a day without "
+    "any has no row",
     _unlocks_per_day,
     {
         "time": "the day, by the hardcore date or else the first one",

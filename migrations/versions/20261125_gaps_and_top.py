@@ -3,16 +3,16 @@
 Interruptions are: no answer, a refused key, a spent budget, a machine that slept. The indexes
 of what ended take about a minute and 50 bytes for each of ten million such rows.
 
-Revision ID: 0006
-Revises: 0005
+Revision ID: 0007
+Revises: 0006
 """
 
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0006"
-down_revision = "0005"
+revision = "0007"
+down_revision = "0006"
 branch_labels = None
 depends_on = None
 

@@ -36,7 +36,7 @@ def _reason(trouble: HarvesterError) -> str:
 
 def ended(harvest: Harvest, told: Iterator[Told]) -> Iterator[Told]:
     """Pass on what came of each poll; the first answer ends what kept us from asking."""
-    with harvest.engine.connect() as conn:
+    with harvest.reads.connect() as conn:
         is_any = interruptions.is_any(conn)
     for one in told:
         if is_any and _is_answer(one):

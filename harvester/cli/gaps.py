@@ -61,7 +61,12 @@ def gaps(
 
     A hole is a time in which no look came that was promised, at one and a half times its
     interval: what `status` takes off its coverage. Times are UTC. With --since, the time before
-    something was watched is listed, too.
+    something was watched is listed, too ("not yet watched").
+
+    Reasons: "down" (no process was there, or its machine slept), "API unavailable",
+    "rate-limited", "invalid answer", "not found", "key refused", "budget" (the daily one was
+    spent, or kept for what is more urgent), "not yet looked at" (the first look is to come),
+    "not asked" (nothing is known of it; where too much is due, others went first).
     """
     about, now = found.About(**asked), clock.now()
     span = timespan(since or LOOKED_BACK, until, now=now)

@@ -108,7 +108,7 @@ def _between(looks: CTE, times: CTE) -> Select[Any]:
 def _since_the_last(times: CTE) -> Select[Any]:
     """Select the holes that no look has ended yet."""
     looked_at = _look(times, nearest.c.last_at <= times.c.stop, is_last=True)
-    known = select(times, looked_at.label("looked_at")).cte("lasting")
+    known = once(select(times, looked_at.label("looked_at")), "lasting")
     since = func.coalesce(known.c.looked_at, known.c.watched_from, type_=schema.Instant)
     whole = Seconds(known.c.stop) - Seconds(since)
     return (
@@ -161,6 +161,11 @@ def last_look(at: datetime) -> Moment:
 
 def _succeeded(outcome: ColumnElement[str]) -> ColumnElement[bool]:
     return outcome.in_(["changed", "unchanged"])
+
+
+def once(told: Select[Any], name: str) -> CTE:
+    """Let a database work an answer out once; SQLite would for every mention of a column."""
+    return told.cte(name).prefix_with("MATERIALIZED")
 
 
 def later(one: Moment, other: Moment) -> Moment:

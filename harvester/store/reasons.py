@@ -5,9 +5,10 @@ runs, interruptions, failed looks -> layers of known stretches -> one reason for
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from heapq import heappop, heappush
 from itertools import pairwise
 from operator import attrgetter
 from typing import Final, TypeAlias
@@ -174,18 +175,26 @@ def _meeting(spans: Sequence[Span], whole: Span) -> Iterator[Span]:
 
 
 def _painted(whole: Span, layers: Sequence[Why]) -> list[tuple[Span, str | None]]:
-    """Tell what is on top at every moment; None where nothing is."""
-    inside = (min(max(end, whole.since), whole.until) for span, _ in layers for end in span)
+    """Tell what is on top at every moment; None where nothing is. O(n log n) for n layers."""
+    ends = (min(max(end, whole.since), whole.until) for span, _ in layers for end in span)
     painted: list[tuple[Span, str | None]] = []
-    for since, until in pairwise(sorted({*whole, *inside})):
-        top = _top(layers, since, until)
+    for span, top in _tops(sorted({*whole, *ends}), layers):
         if painted and painted[-1][1] == top:
-            painted[-1] = Span(painted[-1][0].since, until), top
+            painted[-1] = Span(painted[-1][0].since, span.until), top
         else:
-            painted.append((Span(since, until), top))
+            painted.append((span, top))
     return painted
 
 
-def _top(layers: Iterable[Why], since: datetime, until: datetime) -> str | None:
-    over = [reason for span, reason in layers if span.since <= since and until <= span.until]
-    return over[-1] if over else None
+def _tops(bounds: Sequence[datetime], layers: Sequence[Why]) -> Iterator[tuple[Span, str | None]]:
+    """Tell what is on top between each two bounds; a layer lasts from one bound to another."""
+    numbered = (
+        (span.since, -number, span.until, reason) for number, (span, reason) in enumerate(layers)
+    )
+    coming, there = sorted(numbered, reverse=True), list[tuple[int, datetime, str]]()
+    for since, until in pairwise(bounds):
+        while coming and coming[-1][0] <= since:
+            heappush(there, coming.pop()[1:])
+        while there and there[0][1] <= since:
+            heappop(there)
+        yield Span(since, until), there[0][2] if there else None

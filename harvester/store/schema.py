@@ -28,7 +28,7 @@ from sqlalchemy import (
 from sqlalchemy.schema import SchemaItem
 
 from harvester.store.intervals import HISTORIES, History, Id, Instant, Key, metadata, versioned
-from harvester.store.operation import OUTCOMES, fetches, polls, runs
+from harvester.store.operation import OUTCOMES, fetches, interruptions, polls, runs
 
 __all__ = [  # made elsewhere, and part of the schema all the same
     "HISTORIES",
@@ -37,6 +37,7 @@ __all__ = [  # made elsewhere, and part of the schema all the same
     "Instant",
     "Key",
     "fetches",
+    "interruptions",
     "metadata",
     "polls",
     "runs",
@@ -342,19 +343,6 @@ discontinuities = Table(
     Column("source", Text, nullable=False, doc="ra: RA changed its numbers; user: noted by you"),
     CheckConstraint(f"(source = 'user') = (id >= {FIRST_OWN_NOTE})", name="source"),
     info={"about": "dated remarks: when a number began to mean something else"},
-)
-
-interruptions = (
-    Table(  # when polls were not asked though they were due, all of them or the least urgent
-        "interruptions",
-        metadata,
-        Column("id", Id, primary_key=True, autoincrement=False),
-        Column("reason", Text, nullable=False),
-        Column("priority", SmallInteger, nullable=False),  # of the most urgent polls that waited
-        Column("started_at", Instant, nullable=False),
-        Column("ended_at", Instant),
-        CheckConstraint("ended_at >= started_at", name="interval"),
-    )
 )
 
 

@@ -29,7 +29,7 @@ from sqlalchemy import (
 
 from harvester.errors import ConfigError
 from harvester.store import coverage, schema
-from harvester.store.coverage import later
+from harvester.store.coverage import later, once
 from harvester.store.series import Span
 
 Changes: TypeAlias = Callable[[Span], Select[Any]]
@@ -133,7 +133,7 @@ def _row(
 
 
 def _largest(ranking: Ranking, span: Span, limit: int, *, is_relative: bool) -> Subquery:
-    found = _once(ranking.changes(span), "changed")
+    found = once(ranking.changes(span), "changed")
     size = func.abs(found.c.after - found.c.before)
     share = size / cast(func.nullif(found.c.before, 0), Float)
     told = select(found, size.label("size"), (share if is_relative else size).label("weight"))
@@ -186,11 +186,6 @@ def _seen(
 
 
 # --- what changed ----------------------------------------------------------------------
-
-
-def _once(told: Select[Any], name: str) -> CTE:
-    """Let a database work an answer out once; SQLite would for every mention of a column."""
-    return told.cte(name).prefix_with("MATERIALIZED")
 
 
 def _value_at(table: Table, column: str, of: Subquery, at: Instant) -> ColumnElement[Any]:
@@ -252,7 +247,7 @@ def _last_bucket(known: Subquery, at: ColumnElement[datetime]) -> ColumnElement[
 
 def _rare(span: Span) -> Select[Any]:
     """Divide unlocks by the players of the game, then and now, where there were new ones."""
-    moved = _once(_columns(schema.achievement_counters, "unlocks")(span), "moved")
+    moved = once(_columns(schema.achievement_counters, "unlocks")(span), "moved")
     game = _playing(span)
     before = moved.c.before / cast(func.nullif(game.c.before, 0), Float)
     after = moved.c.after / cast(func.nullif(game.c.after, 0), Float)
@@ -278,7 +273,7 @@ def _playing(span: Span) -> CTE:
     start = later(known.c.known_at, coverage.instant(span.since))
     before = _value_at(own, "players", known, start)
     after = _value_at(own, "players", known, coverage.instant(span.until))
-    return _once(select(known, before.label("before"), after.label("after")), "playing")
+    return once(select(known, before.label("before"), after.label("after")), "playing")
 
 
 _GAME, _ACHIEVEMENT = ("game_id",), ("achievement_id",)

@@ -18,7 +18,6 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     PrimaryKeyConstraint,
-    SmallInteger,
     String,
     Table,
     Text,

@@ -14,6 +14,7 @@ from pathlib import Path
 import click
 import pytest
 from commands import ROOT, Shell
+from looks import START, looked
 from sqlalchemy import Engine
 
 from harvester import __version__, cli, clock, demo
@@ -47,6 +48,8 @@ def remembering(configured: Shell, migrated_file: Path) -> Iterator[Engine]:
             ):
                 at = NOW - timedelta(days=days)
                 history.record(conn, Batch(table, {"game_id": 1}, [row]), at=at, fetch_id=1)
+        now = (NOW - START) / timedelta(days=1)
+        looked(conn, "progress", (now - 3, now), game=1)
     yield engine
     engine.dispose()
 
@@ -367,6 +370,44 @@ def test_a_trend_is_answered(configured: Shell) -> None:
 
 
 @pytest.mark.usefixtures("remembering")
+def test_with_a_time_zone_tables_show_its_clock_and_json_that_of_utc(configured: Shell) -> None:
+    asked = ("--since", "4d", "--timezone", "Asia/Kolkata", "--format")
+    args = ("trend", "players", "--game", "1", *asked)
+    for form in ("csv", "tsv", "table"):
+        header, *lines = configured(*args, form).out.splitlines()
+        assert header.startswith("time (Asia/Kolkata)")
+        assert {line[10:19] for line in lines[-4:-1]} == {" 00:00:00"}
+    rows = json.loads(configured(*args, "json").out)
+    assert {row["time"][10:] for row in rows[:3]} == {"T18:30:00Z"}
+
+
+@pytest.mark.usefixtures("remembering")
+def test_a_table_shows_the_series_as_bars_and_nothing_else_does(configured: Shell) -> None:
+    args = ("trend", "players", "--game", "1", "--since", "4d", "--format")
+    header, _, *lines = configured(*args, "table").out.splitlines()
+    assert header.split()[-1] == "spark"
+    assert [line.split()[-1] for line in lines] == ["no", "▁", "▁", "█", "█"]
+    for form in ("json", "ndjson", "csv", "tsv"):
+        assert "spark" not in configured(*args, form).out
+
+
+@pytest.mark.usefixtures("remembering")
+def test_ranges_and_changes_stand_beside_the_values(configured: Shell) -> None:
+    asked = ("--since", "4d", "--range", "--delta", "--format", "json")
+    rows = json.loads(configured("trend", "players", "--game", "1", *asked).out)
+    names = ("players", "players_min", "players_max", "players_change")
+    assert [rows[3][name] for name in names] == [12, 10, 12, 2]
+
+
+@pytest.mark.usefixtures("remembering")
+def test_distributions_at_two_times_are_told_side_by_side(configured: Shell) -> None:
+    asked = ("--game", "1", "--at", "3d", "--vs", "1d", "--format", "csv")
+    header, *lines = configured("trend", "distribution", *asked).out.splitlines()
+    assert header == "game_id,game,is_hardcore,measure,unlocked,at,vs,difference"
+    assert lines[0] == "1,'=Sonic[2J,true,holders,,,,"
+
+
+@pytest.mark.usefixtures("remembering")
 def test_hostile_titles_are_harmless_in_every_format(configured: Shell) -> None:
     trend = ("trend", "players", "--game", "1")
     for form in ("table", "json", "ndjson", "csv", "tsv"):
@@ -385,6 +426,12 @@ def test_hostile_titles_are_harmless_in_every_format(configured: Shell) -> None:
         (["players", "--game", "1", "--until", "foo"], "--until foo: must be a date"),
         (["players", "--game", "1", "--every", "5x"], "--every 5x: must be a number"),
         (["players", "--game", "1", "--since", "now"], "nothing lies between"),
+        (["players", "--game", "1", "--timezone", "Europe/Berlim"], "did you mean 'Europe/Berlin'"),
+        (["players", "--game", "1", "--timezone", "../etc/passwd"], "no time zone '../etc/passwd'"),
+        (["unlock-rate", "--game", "1", "--delta"], "takes no --delta; these do: game-tickets"),
+        (["players", "--game", "1", "--at", "2d"], "--at, and --vs beside it, go with: trend dist"),
+        (["distribution", "--game", "1", "--vs", "2d"], "--at, and --vs beside it, go with"),
+        (["distribution", "--game", "1", "--at", "x"], "--at x: must be a date"),
     ],
 )
 def test_a_trend_says_what_it_needs(configured: Shell, args: list[str], words: str) -> None:
@@ -420,9 +467,10 @@ def test_a_rate_that_is_not_known_is_empty_and_says_why(
     args = ("trend", "unlock-rate", "--game", "1", "--every", "5mo")
     told = configured(*args, "--since", "1h", "--format", "csv")
     header, *lines = told.out.splitlines()
-    assert header.endswith("achievement_id,achievement,unlocks,unlocks_hardcore,is_listed")
+    values = "achievement_id,achievement,unlocks,unlocks_hardcore,counted,is_observed,basis"
+    assert header.endswith(values)
     assert lines
-    assert all(line.endswith(",11,Deed,,,false") for line in lines)
+    assert all(line.endswith(",11,Deed,,,,false,") for line in lines)
     assert told.err == (
         "achievements whose unlocks are not all known: "
         "1 of 1 not read (unlocks are off, or the game is not watched)\n"

@@ -90,7 +90,7 @@ def test_a_newcomer_gets_from_nothing_to_a_trend_by_copying_five_commands(
     )
     assert done.returncode == 0, done.stderr
     last = done.stdout.strip().split("\n")[-1].split()
-    assert last[-3:] == ["Dragster", "1", "1"]
+    assert last[-5:-1] == ["Dragster", "1", "1", "yes"]
 
 
 def test_the_sql_of_the_readme_runs(sqlite_url: str) -> None:

@@ -1,6 +1,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -204,3 +205,107 @@ def test_sampling_reads_no_row_twice_and_none_after_the_last_instant() -> None:
 
     assert series.sample(rows(), [START, START + timedelta(hours=3)]) == [0, 3]
     assert read == [0, 1, 2, 3]
+
+
+def local_ends(zone: str, since: str, until: str, every: str) -> list[str]:
+    """Cut a stretch of UTC by the calendar of a zone; tell the ends by its clock."""
+    spans = series.periods(day(since), day(until), series.parse_every(every), ZoneInfo(zone))
+    return [f"{span.until.astimezone(ZoneInfo(zone)):%d %H:%M %z}" for span in spans]
+
+
+def hours_of(zone: str, since: str, until: str, every: str) -> list[float]:
+    spans = series.periods(day(since), day(until), series.parse_every(every), ZoneInfo(zone))
+    return [(span.until - span.since) / timedelta(hours=1) for span in spans]
+
+
+def test_a_day_has_23_or_25_hours_when_clocks_are_changed() -> None:
+    assert hours_of("Europe/Berlin", "2026-03-27 23:00", "2026-03-30 22:00", "1d") == [24, 23, 24]
+    assert hours_of("Europe/Berlin", "2026-10-23 22:00", "2026-10-26 23:00", "1d") == [24, 25, 24]
+    assert hours_of("Australia/Lord_Howe", "2026-04-03 13:00", "2026-04-05 13:30", "1d") == [
+        24,
+        24.5,
+    ]
+
+
+def test_an_hour_that_the_clock_shows_twice_is_two_and_one_that_it_skips_is_none() -> None:
+    assert local_ends("Europe/Berlin", "2026-10-24 23:00", "2026-10-25 03:00", "1h") == [
+        "25 02:00 +0200",
+        "25 02:00 +0100",
+        "25 03:00 +0100",
+        "25 04:00 +0100",
+    ]
+    assert local_ends("Europe/Berlin", "2026-03-28 23:00", "2026-03-29 02:00", "1h") == [
+        "29 01:00 +0100",
+        "29 03:00 +0200",
+        "29 04:00 +0200",
+    ]
+
+
+def test_hours_are_those_of_a_zone_that_is_off_by_half_an_hour() -> None:
+    assert local_ends("America/St_Johns", "2026-03-01 03:00", "2026-03-01 16:00", "6h") == [
+        "01 00:00 -0330",
+        "01 06:00 -0330",
+        "01 12:00 -0330",
+        "01 12:30 -0330",
+    ]
+
+
+def test_a_day_that_a_zone_left_out_has_no_period() -> None:
+    ends = local_ends("Pacific/Apia", "2011-12-29 10:00", "2011-12-31 10:00", "1d")
+    assert ends == ["31 00:00 +1400", "01 00:00 +1400"]
+
+
+def test_months_are_those_of_a_zone_across_the_change() -> None:
+    assert local_ends("Europe/Berlin", "2026-02-28 23:00", "2026-04-30 22:00", "1mo") == [
+        "01 00:00 +0200",
+        "01 00:00 +0200",
+    ]
+
+
+def test_the_same_period_has_the_same_bounds_wherever_a_range_begins() -> None:
+    zone, every = ZoneInfo("America/St_Johns"), series.parse_every("1d")
+    until, half = day("2010-11-09"), timedelta(minutes=30)  # clocks went back at 00:01
+    whole = {span.until for span in series.periods(day("2010-11-06"), until, every, zone)}
+
+    for place in range(100):
+        since = day("2010-11-06") + place * half
+        some = {span.until for span in series.periods(since, until, every, zone)}
+        assert some == {at for at in whole if at > since}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2026-03-29", "2026-03-28 23:00"),
+        ("2026-07-01 12:00", "2026-07-01 10:00"),
+        ("2026-07-01 12:00Z", "2026-07-01 12:00"),
+        ("1mo", "2026-02-28 13:30:15"),
+    ],
+)
+def test_dates_and_times_are_read_in_the_zone_asked_for(text: str, expected: str) -> None:
+    assert series.parse_instant(text, NOW, ZoneInfo("Europe/Berlin")) == day(expected)
+
+
+NUMBERS = st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), max_size=8)
+
+
+@given(NUMBERS, NUMBERS)
+def test_spans_are_joined_met_and_taken_away_second_by_second(
+    some: list[tuple[int, int]], others: list[tuple[int, int]]
+) -> None:
+    one, other = (
+        series.joined(Span(*sorted(NOW + timedelta(seconds=at) for at in pair)) for pair in these)
+        for these in (some, others)
+    )
+
+    mine, its = seconds(one), seconds(other)
+    assert seconds(series.common(one, other)) == mine & its
+    assert seconds(series.without(one, other)) == mine - its
+    assert mine == {at for start, end in some for at in range(min(start, end), max(start, end))}
+
+
+def seconds(spans: list[Span]) -> set[int]:
+    """Tell the seconds after NOW that lie in spans, which must be in order and apart."""
+    assert all(before.until < after.since for before, after in pairwise(spans))
+    bounds = [((one.since - NOW).seconds, (one.until - NOW).seconds) for one in spans]
+    return {at for start, end in bounds for at in range(start, end)}

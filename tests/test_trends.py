@@ -1,53 +1,31 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Engine, event, func, insert, select
+from looks import (
+    ALWAYS,
+    RING,
+    SONIC,
+    SPELUNKER,
+    STAR,
+    STUB,
+    ask,
+    at,
+    columns,
+    looked,
+    tell,
+)
+from sqlalchemy import Connection, Engine, event, insert
 from sqlalchemy.engine.interfaces import DBAPICursor
 
 from harvester.errors import ConfigError
 from harvester.store import history, schema, series, trends, users
 from harvester.store.polls import Wanted, plan
-from harvester.store.rows import Batch, UserRef
+from harvester.store.rows import UserRef
 
-START = datetime(2026, 3, 1, tzinfo=UTC)
-SONIC, SPELUNKER, STUB = 1, 2, 3
-RING, STAR = 11, 12
 MAX = "00003EMFWR7XB8SDPEHB3K56ZQ"
 SCOTT = "01HDA2FN3QPG2QVKG1QPNDCKYZ"
-
-
-def at(days: float) -> datetime:
-    return START + timedelta(days=days)
-
-
-def tell(
-    conn: Connection,
-    table: Any,  # noqa: ANN401 - any table
-    days: float,
-    *rows: dict[str, Any],
-    within: dict[str, Any] | None = None,
-    complete: bool = False,
-) -> None:
-    batch = Batch(table, within or {}, rows, complete=complete)
-    history.record(conn, batch, at=at(days), fetch_id=None)
-
-
-def look(conn: Connection, job: str, *, game: int | None = None, user: int | None = None) -> None:
-    """Have it on record that a job looked all the time."""
-    own = (conn.scalar(select(func.count()).select_from(schema.polls)) or 0) + 1
-    name = f"U{user}" if user is not None else None
-    if conn.scalar(select(schema.polls.c.id).filter_by(job=job, target=f"{game} {name}")):
-        return  # it is on record
-    wanted = Wanted(job, f"{game} {name}", "3600s", 3600, game_id=game, asked_as=name)
-    plan(conn, [wanted], at=at(-9), within=schema.polls.c.id < 0)
-    poll = conn.scalar(select(func.max(schema.polls.c.id)))
-    conn.execute(schema.polls.update().where(schema.polls.c.id == poll).values(user_id=user))
-    seen = {"poll_id": poll, "job": job, "first_at": at(-9), "last_at": at(99), "times": 9}
-    count = {"requests": 9, "rows_opened": 0, "rows_closed": 0, "interval_seconds": 3600}
-    conn.execute(insert(schema.fetches).values(id=own, outcome="unchanged", **seen, **count))
 
 
 @pytest.fixture
@@ -70,26 +48,17 @@ def known(conn: Connection) -> Connection:
     )
     for game in (SONIC, SPELUNKER, STUB):
         for job in ("game-tickets", "distribution", "progress"):
-            look(conn, job, game=game)
+            looked(conn, job, ALWAYS, game=game)
     return conn
 
 
 def acquaint(conn: Connection, name: str, ulid: str | None = None, days: float = 0) -> int:
     ref = UserRef(name, ulid)
     ids, _ = users.resolve(conn, [ref], at=at(days), fetch_id=None)
-    look(conn, "developer-tickets", user=ids[ref])
+    looked(conn, "developer-tickets", ALWAYS, user=ids[ref])
     for game in (SONIC, SPELUNKER, STUB):
-        look(conn, "progress", game=game, user=ids[ref])
+        looked(conn, "progress", ALWAYS, game=game, user=ids[ref])
     return ids[ref]
-
-
-def ask(conn: Connection, name: str, **options: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - as answer takes them
-    asked = {"since": at(0), "until": at(3), "every": series.parse_every("1d"), **options}
-    return trends.answer(conn, name, **asked).rows
-
-
-def columns(rows: list[dict[str, Any]], *names: str) -> list[tuple[Any, ...]]:
-    return [tuple(row[name] for name in names) for row in rows]
 
 
 def test_every_trend_has_a_name_and_its_options() -> None:
@@ -497,7 +466,7 @@ def test_a_player_known_by_name_alone_is_found_by_it(known: Connection) -> None:
 
 def test_a_player_without_a_name_is_called_by_his_ulid(known: Connection) -> None:
     known.execute(insert(schema.users).values(id=5, ulid=MAX, first_seen_at=at(0)))
-    look(known, "progress", game=SONIC, user=5)
+    looked(known, "progress", ALWAYS, game=SONIC, user=5)
     advance(known, 0.5, 5, SONIC, 1)
 
     rows = ask(known, "progress", users=[MAX], until=at(1))
@@ -564,7 +533,7 @@ def test_more_achievements_than_one_statement_takes_are_all_told(sqlite_engine: 
         tell(conn, schema.achievement_versions, 0, *versions)
         counted = [{"achievement_id": own, "unlocks": own} for own in range(1, 1001)]
         tell(conn, schema.achievement_counters, 0, *counted)
-        look(conn, "progress", game=SONIC)
+        looked(conn, "progress", ALWAYS, game=SONIC)
 
         rows = ask(conn, "unlocks", games=[SONIC], until=at(1))
 

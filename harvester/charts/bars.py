@@ -31,7 +31,7 @@ def drawn(frame: Frame, curves: Sequence[Curve], unit: str) -> list[alt.Chart]:
     told = [alt.Tooltip(f"{name}:N") for name in ("when", "series", "basis")]
     bars = (
         layers.layer(rows, "bars")
-        .mark_rect(strokeWidth=1, clip=True)
+        .mark_rect(strokeWidth=1)
         .encode(
             x=frame.x("from"), x2="until:Q", y=layers.y("value", axis, unit), y2=alt.Y2Datum(0),
             **fillings(frame, names), opacity=alt.Opacity("sure:Q", scale=None),

@@ -6,9 +6,10 @@ from datetime import tzinfo
 from typing import Any, Final
 
 import altair as alt
+from altair.utils import schemapi
 
 from harvester.charts import bars, buckets, heat, layers, lines, ranking, themes, ticks
-from harvester.charts.curves import Chosen, Row, chosen, short
+from harvester.charts.curves import Chosen, Row, chosen, named, short, subjects_of
 from harvester.charts.kinds import Kind, drawn, unit_of
 from harvester.charts.layers import HEIGHT, WIDTH, Frame, Note
 
@@ -49,19 +50,28 @@ class Picture:
 
 
 def specification(asked: Asked) -> dict[str, Any]:
-    """Return the Vega-Lite specification, checked against its schema."""
+    """Return the Vega-Lite specification.
+
+    It is not checked against the schema each time, which would take half of the time; tests do.
+    """
+    with schemapi.debug_mode(arg=False):
+        return _specification(asked)
+
+
+def _specification(asked: Asked) -> dict[str, Any]:
     picture = _FORMS[_form(asked)](asked) if asked.rows else _empty(asked)
     title = asked.title or " · ".join(part for part in (asked.kind.title, picture.about) if part)
+    remarks = _folded(picture.remarks)
     shown = alt.layer(*picture.layers).properties(
         width=WIDTH,
         height=picture.height,
         autosize=alt.AutoSizeParams(type="fit-x", contains="padding"),
         padding=12,
-        title=alt.TitleParams(short(title, _TITLE), subtitle=_folded(picture.remarks)),
+        title=alt.TitleParams(short(title, _TITLE), subtitle=remarks or alt.Undefined),
         description=f"{short(title, 200)}. {' '.join(picture.remarks)}".strip(),
         usermeta={"embedOptions": {"actions": False}},
     )
-    return {**shown.to_dict(), "config": themes.config(asked.theme)}
+    return {**shown.to_dict(validate=False), "config": themes.config(asked.theme)}
 
 
 def _form(asked: Asked) -> str:
@@ -109,10 +119,10 @@ def _shaded(gaps: Sequence[layers.Cell]) -> list[str]:
 
 
 def _distribution(asked: Asked) -> Picture:
-    own, those = buckets.chosen(asked.rows)
     times = buckets.times(asked.rows)
     if times is None:
         return _empty(asked)
+    own, those = buckets.chosen(asked.rows)
     then, now = times
     frame = asked.frame()
     words = [f"bars: {frame.when(now)}"]
@@ -140,7 +150,8 @@ def _empty(asked: Asked) -> Picture:
     """Say that there is nothing, instead of drawing axes without anything in them."""
     words = layers.layer([{"words": "nothing is known of this time"}], "empty")
     text = words.mark_text(fontSize=14, fontStyle="italic", color=asked.theme.quiet)
-    return Picture([text.encode(text="words:N")], "", [], HEIGHT // 2)
+    about, _ = named(subjects_of(asked.rows))
+    return Picture([text.encode(text="words:N")], about, [], HEIGHT // 2)
 
 
 def _chosen(asked: Asked, most: int | None = themes.MOST_SERIES) -> Chosen:

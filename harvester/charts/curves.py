@@ -121,10 +121,12 @@ def subjects_of(rows: Iterable[Row]) -> dict[tuple[Any, ...], list[Row]]:
 
 def named(subjects: Collection[tuple[Any, ...]]) -> tuple[str, dict[tuple[Any, ...], str]]:
     """Tell what all subjects have in common, and for each what sets it apart."""
+    if not subjects:
+        return "", {}
     places = range(len(_IDS), len(_IDS) + len(LABELS))
     differing = [place for place in places if len({key[place] for key in subjects}) > 1]
     about = _told(next(iter(subjects)), [place for place in places if place not in differing])
-    names = {key: _told(key, differing) for key in subjects} if subjects else {}
+    names = {key: _told(key, differing) for key in subjects}
     return about, {key: _unlike(key, name, names) for key, name in names.items()}
 
 

@@ -168,10 +168,8 @@ def _along(
         **_ALONG, **side, stroke=frame.theme.ground, strokeWidth=4, opacity=0.85
     )
     text = layer(rows, name).mark_text(**_ALONG, **side)
-    if rows:
-        yield from (
-            own.encode(x=frame.x(), y=alt.value(4), text="note:N") for own in (ground, text)
-        )
+    for own in (ground, text) if rows else ():
+        yield own.encode(x=frame.x(), y=alt.value(4), text="note:N")
 
 
 def _dated(note: Note) -> tuple[datetime, str]:

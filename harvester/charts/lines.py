@@ -29,7 +29,7 @@ def drawn(frame: Frame, curves: Sequence[Curve], unit: str) -> list[alt.Chart]:
     shown = [*told, alt.Tooltip("value:Q", title=unit, format=axis.form)]
     lines = (
         layers.layer(rows, "lines")
-        .mark_line(interpolate="step-after", strokeWidth=2, clip=True)
+        .mark_line(interpolate="step-after", strokeWidth=2)
         .encode(
             x=frame.x(),
             y=y,

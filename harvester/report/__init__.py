@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from harvester.charts import NOT_INSTALLED
 from harvester.errors import ConfigError
-from harvester.report.content import Range, content
+from harvester.report.content import Range, gathered
 from harvester.report.figures import dark_style, when
 from harvester.text import one_line
 
@@ -32,7 +32,7 @@ def page(conn: Connection, *, since: datetime, until: datetime, zone: tzinfo) ->
         autoescape=True, undefined=StrictUndefined, finalize=_harmless, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
-    told = content(Range(conn, since, until, zone))
+    told = gathered(Range(conn, since, until, zone))
     template = engine.from_string(_TEMPLATE.read_text(encoding="utf-8"))
     return template.render(told=told, dark=dark_style(), when=when)
 

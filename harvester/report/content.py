@@ -15,7 +15,8 @@ from harvester import charts
 from harvester.charts.ticks import zone_name
 from harvester.report import figures, sparklines
 from harvester.report.figures import Figure, Row, Table
-from harvester.store import remarks, report, trends
+from harvester.store import notes, remarks, report, trends
+from harvester.store.notes import Note
 from harvester.store.series import Period
 from harvester.store.watched import watched
 
@@ -102,6 +103,7 @@ class Content:
     players: Sequence[Section] = ()
     developers: Sequence[Section] = ()
     coverage: Sequence[Mapping[str, Any]] = ()
+    notes: Sequence[Note] = ()
 
     @property
     def zone_name(self) -> str:
@@ -155,7 +157,7 @@ class Range:
         return figures.figure(specification, table)
 
 
-def content(asked: Range) -> Content:
+def gathered(asked: Range) -> Content:
     """Gather the report. Cost: five trends and four pictures for each game with a section."""
     known = watched(asked.conn)
     glances = _glances(asked, known.games)
@@ -169,6 +171,7 @@ def content(asked: Range) -> Content:
         [_player(asked, *own) for own in list(known.players.items())[:MOST_PEOPLE]],
         [_developer(asked, *own) for own in list(known.developers.items())[:MOST_PEOPLE]],
         report.status(asked.conn, at=asked.until),
+        notes.listed(asked.conn, since=asked.since, until=asked.until),
     )
 
 

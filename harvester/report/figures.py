@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import Any, Final
-from zlib import crc32
 
 from harvester import pictures
 from harvester.charts.themes import DARK, LIGHT
@@ -21,7 +20,6 @@ _NOISE: Final = re.compile(
     r' (?:class|role|pointer-events|aria-[a-z]+|version|xmlns:xlink|font-style="normal")="[^"]*"'
 )
 _EMPTY: Final = re.compile(r'<path d="" ?[^>]*/>|<path d="M0,0h[^"]*"[^>]*display="none"[^>]*/>')
-_CLIP: Final = re.compile(r"\bclip[0-9]+\b")
 _SIZE: Final = re.compile(r' (?:width|height)="[0-9]+"')
 _DIGITS: Final = 2
 _SHARES: Final = ("rarity", "rarity_hardcore", "completion", "completion_hardcore")
@@ -55,14 +53,8 @@ def figure(specification: dict[str, Any], table: Table) -> Figure:
 
 
 def _inline(svg: str) -> str:
-    """Make a drawing part of a page: short, scaled by the page, its ids its own.
-
-    The ids follow from what is drawn, so that the same data makes the same page.
-    """
-    short = _SIZE.sub("", _EMPTY.sub("", _NOISE.sub("", svg)), count=2)
-    clips = list(dict.fromkeys(_CLIP.findall(short)))
-    own = crc32(_CLIP.sub("", short).encode())
-    return _CLIP.sub(lambda clip: f"c{own:08x}-{clips.index(clip[0])}", short)
+    """Make a drawing part of a page: short, and scaled by the page. Nothing in it has an id."""
+    return _SIZE.sub("", _EMPTY.sub("", _NOISE.sub("", svg)), count=2)
 
 
 def dark_style() -> Iterable[tuple[str, str]]:

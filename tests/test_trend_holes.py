@@ -1,0 +1,218 @@
+"""What trends say where nobody looked: nothing, and that it is so."""
+
+from datetime import timedelta
+from typing import Any
+
+from looks import ALWAYS, HOUR, RING, SONIC, SPELUNKER, ask, at, columns, looked, polls, tell
+from sqlalchemy import Connection, insert
+
+from harvester.store import schema, series
+
+MAX = 7
+DAILY = 24
+HOURLY = series.parse_every("1h")
+
+
+def players(conn: Connection, days: float, count: int, game: int = SONIC) -> None:
+    tell(conn, schema.game_counters, days, {"game_id": game, "players": count})
+
+
+Told = list[tuple[object, ...]]
+
+
+def told(conn: Connection, name: str = "players", value: str = "players", **options: Any) -> Told:  # noqa: ANN401
+    return columns(ask(conn, name, **{"games": [SONIC], **options}), value, "is_observed")
+
+
+def test_a_period_at_whose_end_nobody_had_looked_is_empty_and_marked(sonic: Connection) -> None:
+    players(sonic, 0.5, 10)
+    looked(sonic, "progress", (0.5, 1.2), (2.5, 3.5), game=SONIC)
+
+    assert told(sonic) == [(10, True), (None, False), (10, True)]
+
+
+def test_nothing_is_known_before_the_first_look(sonic: Connection) -> None:
+    players(sonic, 1.5, 10)
+    looked(sonic, "progress", (1.5, 3), game=SONIC)
+
+    assert told(sonic) == [(None, False), (10, True), (10, True)]
+
+
+def test_a_look_is_good_for_one_and_a_half_intervals_and_no_second_longer(
+    sonic: Connection,
+) -> None:
+    players(sonic, 0, 10)
+    looked(sonic, "progress", (0, 0), game=SONIC)
+
+    for seconds, value in ((5400, 10), (5401, None)):
+        until = at(0) + timedelta(seconds=seconds)
+        assert columns(ask(sonic, "players", games=[SONIC], until=until), "players")[-1] == (value,)
+
+
+def test_what_was_seen_in_a_period_before_a_hole_does_not_stand_for_its_end(
+    sonic: Connection,
+) -> None:
+    players(sonic, 0.5, 10)
+    players(sonic, 1.1, 12)
+    looked(sonic, "progress", (0.5, 1.2), game=SONIC)
+
+    (_, row, _) = ask(sonic, "players", games=[SONIC], is_range=True)
+
+    assert (row["players"], row["players_min"], row["players_max"]) == (None, 10, 12)
+
+
+def test_a_hole_is_measured_by_the_interval_that_was_in_force(sonic: Connection) -> None:
+    players(sonic, 0, 10)
+    looked(sonic, "progress", (0, 0), game=SONIC, hours=1)
+    looked(sonic, "progress", (1, 1), game=SONIC, hours=24)  # it had stretched meanwhile
+    looked(sonic, "progress", (1 + HOUR, 3), game=SONIC, hours=1)
+
+    assert told(sonic, every=HOURLY, until=at(1)) == [(10, True)] * 24
+
+
+def test_only_what_succeeded_was_a_look(sonic: Connection) -> None:
+    players(sonic, 0, 10)
+    looked(sonic, "progress", (0, 0), game=SONIC)
+    for outcome in ("unavailable", "invalid", "not_found", "refused"):
+        looked(sonic, "progress", (0.1, 3), game=SONIC, outcome=outcome)
+
+    assert told(sonic) == [(None, False)] * 3
+
+
+def test_a_game_is_seen_through_the_eyes_of_every_player(sonic: Connection) -> None:
+    players(sonic, 0, 10)
+    looked(sonic, "progress", (0, 1), game=SONIC, name="Ann")
+    looked(sonic, "progress", (1 + HOUR, 2), game=SONIC, name="Bob")
+
+    assert told(sonic) == [(10, True), (10, True), (None, False)]
+
+
+def test_the_past_of_a_poll_that_is_no_longer_watched_is_still_known(sonic: Connection) -> None:
+    players(sonic, 0, 10)
+    own = looked(sonic, "progress", (0, 2), game=SONIC)
+    sonic.execute(polls.update().where(polls.c.id == own).values(watched_to=at(2)))
+
+    assert told(sonic) == [(10, True), (10, True), (None, False)]
+
+
+def survey(conn: Connection, *spans: tuple[float, float]) -> None:
+    """Have Max surveyed since the first day, hourly, and read in full once a day."""
+    conn.execute(insert(schema.users).values(id=MAX, name="Max", first_seen_at=at(0)))
+    conn.execute(insert(schema.user_names).values(user_id=MAX, name="Max", valid_from=at(0)))
+    looked(conn, "progress", *spans, name="Max")
+    looked(conn, "progress", (0, 3), game=SONIC, user=MAX, name="Max", hours=DAILY)
+
+
+def test_a_surveyed_pair_is_known_only_as_long_as_its_survey_looks(sonic: Connection) -> None:
+    survey(sonic, (0, 1.2), (2.9, 3))
+    within = {"user_id": MAX, "game_id": SONIC}
+    tell(sonic, schema.progress, 0, {"awarded": 1}, within=within)
+
+    assert told(sonic, "progress", "awarded", users=["Max"]) == [
+        (1, True),
+        (None, False),
+        (1, True),
+    ]
+
+
+def test_a_survey_tells_nothing_of_the_counters_of_games(sonic: Connection) -> None:
+    survey(sonic, (0, 3))
+    players(sonic, 0, 10)
+
+    assert told(sonic) == [(None, False)] * 3
+    looked(sonic, "progress", (0, 1), game=SONIC)
+    assert told(sonic) == [(10, True), (None, False), (None, False)]
+
+
+def test_an_answer_without_the_player_tells_of_the_game_alone(sonic: Connection) -> None:
+    sonic.execute(insert(schema.users).values(id=MAX, name="Max", first_seen_at=at(0)))
+    sonic.execute(insert(schema.user_names).values(user_id=MAX, name="Max", valid_from=at(0)))
+    players(sonic, 0, 10)
+    tell(sonic, schema.progress, 0, {"awarded": 1}, within={"user_id": MAX, "game_id": SONIC})
+    looked(sonic, "progress", ALWAYS, game=SONIC, user=MAX, error="RA's program fails")
+
+    assert told(sonic) == [(10, True)] * 3
+    assert told(sonic, "progress", "awarded", users=["Max"]) == [(None, False)] * 3
+
+
+def test_changes_are_divided_by_the_time_that_passed_and_never_doubled(sonic: Connection) -> None:
+    for day, count in ((0.5, 10), (1.9, 30), (3.5, 34)):
+        players(sonic, day, count)
+    looked(sonic, "progress", (0.5, 1.1), (2.9, 9), game=SONIC)
+
+    rows = ask(sonic, "players", games=[SONIC], until=at(4), is_delta=True)
+
+    assert columns(rows, "players", "players_change", "players_per_day") == [
+        (10, None, None),
+        (None, None, None),
+        (30, 20, 10),
+        (34, 4, 4),
+    ]
+
+
+def test_the_first_point_of_a_series_is_no_jump_from_zero(sonic: Connection) -> None:
+    players(sonic, 1.5, 10)
+    looked(sonic, "progress", (1.5, 3), game=SONIC)
+
+    rows = ask(sonic, "players", games=[SONIC], is_delta=True)
+
+    assert columns(rows, "players_change") == [(None,), (None,), (0,)]
+
+
+def test_rarity_is_measured_while_an_achievement_is_in_the_set(sonic: Connection) -> None:
+    players(sonic, 0, 10)
+    looked(sonic, "progress", ALWAYS, game=SONIC)
+    counted = {"achievement_id": RING, "unlocks": 5, "unlocks_hardcore": 1}
+    tell(sonic, schema.achievement_counters, 0, counted)
+    for day, is_promoted in ((1.5, False), (2.5, True)):
+        version = {"achievement_id": RING, "game_id": SONIC, "is_promoted": is_promoted}
+        tell(sonic, schema.achievement_versions, day, version)
+
+    told = columns(ask(sonic, "rarity", achievements=[RING]), "rarity", "is_observed")
+
+    assert told == [(0.5, True), (None, False), (0.5, True)]
+
+
+def test_counters_of_an_unofficial_achievement_are_known_where_it_is_asked_about(
+    sonic: Connection,
+) -> None:
+    looked(sonic, "progress", ALWAYS, game=SONIC)
+    counted = {"achievement_id": RING, "unlocks": 5, "unlocks_hardcore": 1}
+    tell(sonic, schema.achievement_counters, 0, counted)
+    version = {"achievement_id": RING, "game_id": SONIC, "is_promoted": False}
+    tell(sonic, schema.achievement_versions, 0.5, version)
+    unofficial = {"game_id": SONIC, "is_promoted": False}
+    tell(sonic, schema.game_ticket_counts, 1.5, {"reported": 0}, within=unofficial)
+
+    told = columns(ask(sonic, "unlocks", achievements=[RING]), "unlocks", "is_observed")
+
+    assert told == [(None, False), (5, True), (5, True)]
+
+
+def test_an_achievement_that_is_gone_is_looked_at_no_more(sonic: Connection) -> None:
+    looked(sonic, "progress", ALWAYS, game=SONIC)
+    tell(sonic, schema.achievement_counters, 0, {"achievement_id": RING, "unlocks": 5})
+    own = schema.achievements
+    sonic.execute(own.update().where(own.c.id == RING).values(gone_at=at(1.5)))
+
+    told = columns(ask(sonic, "unlocks", achievements=[RING]), "unlocks", "is_observed")
+
+    assert told == [(5, True), (None, False), (None, False)]
+
+
+def test_several_games_are_asked_at_once_each_with_holes_of_its_own(sonic: Connection) -> None:
+    tell(sonic, schema.game_versions, 0, {"game_id": SPELUNKER, "title": "Spelunker"})
+    for game, count, span in ((SONIC, 10, (0, 1)), (SPELUNKER, 20, (2, 3))):
+        players(sonic, 0, count, game)
+        looked(sonic, "progress", span, game=game)
+
+    rows = ask(sonic, "players", games=[SONIC, SPELUNKER])
+
+    assert columns(rows, "game_id", "players") == [
+        (SONIC, 10),
+        (SPELUNKER, None),
+        (SONIC, None),
+        (SPELUNKER, 20),
+        (SONIC, None),
+        (SPELUNKER, 20),
+    ]

@@ -364,7 +364,7 @@ def test_files_stay_in_the_browser_until_they_change(dashboard: Dashboard) -> No
 def test_a_sparkline_breaks_at_a_hole() -> None:
     assert spark.lines([1, 2, None, 4, None]) == [
         "2.0,22.0 31.0,15.3",
-        "89.0,2.0 89.0,2.0",
+        "87.0,2.0 91.0,2.0",
     ]
 
 

@@ -20,20 +20,21 @@ def lines(points: Points) -> list[str]:
     return [" ".join(own) for own in _stretches(places)]
 
 
-def _places(points: Points, low: float, high: float) -> Iterator[str | None]:
+def _places(points: Points, low: float, high: float) -> Iterator[tuple[float, float] | None]:
     step = (WIDTH - 2 * _EDGE) / max(1, len(points) - 1)
     for number, point in enumerate(points):
         if point is None:
             yield None
         else:
             share = (point - low) / (high - low) if high > low else 0.5
-            tall = HEIGHT - _EDGE - share * (HEIGHT - 2 * _EDGE)
-            yield f"{_EDGE + number * step:.1f},{tall:.1f}"
+            yield _EDGE + number * step, HEIGHT - _EDGE - share * (HEIGHT - 2 * _EDGE)
 
 
-def _stretches(places: Sequence[str | None]) -> Iterator[list[str]]:
+def _stretches(places: Sequence[tuple[float, float] | None]) -> Iterator[list[str]]:
     """Cut at the holes; a single point becomes a dash, which can be seen."""
     for is_hole, group in groupby(places, key=lambda place: place is None):
         if not is_hole:
             own = [place for place in group if place]
-            yield own if len(own) > 1 else own * 2
+            (left, tall), *others = own
+            dash = own if others else [(left - _EDGE, tall), (left + _EDGE, tall)]
+            yield [f"{x:.1f},{y:.1f}" for x, y in dash]

@@ -27,6 +27,7 @@ COMMANDS: Final = {
     "report": ("report", "Write a report: one HTML file with pictures and numbers."),
     "query": ("answers", "Ask the collected history in SQL."),
     "note": ("note", "Remark on the data: what happened when."),
+    "serve": ("serve", "Show the collected history in a browser."),
     "db": ("database", "Look after the database."),
     "healthcheck": ("harvesting", "Exit with 0 if the daemon is doing its work."),
     "demo": ("demo", "See it all work on a simulated RetroAchievements."),

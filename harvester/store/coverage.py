@@ -5,6 +5,7 @@ the interval then in force: between them, before the first, or since the last. W
 how much was looked at, or when it was not, reckons with these.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -33,11 +34,15 @@ Moment = ColumnElement[datetime]
 
 @dataclass(frozen=True)
 class Window:
-    """The time that is asked about, [since, until], as seen at an instant `at` or before it."""
+    """The time that is asked about, [since, until], as seen at an instant `at` or before it.
+
+    `about` narrows it to some polls: what is told of others is not even read.
+    """
 
     since: datetime
     until: datetime
     at: datetime
+    about: Sequence[ColumnElement[bool]] = ()
 
     @cached_property
     def times(self) -> CTE:
@@ -49,7 +54,7 @@ class Window:
         start, end = later(polls.c.watched_from, instant(self.since)), instant(self.until)
         own = [polls.c.id.label("poll_id"), polls.c.watched_from, polls.c.interval_seconds]
         time = [start.label("start"), earlier(stop, end).label("end"), stop.label("stop")]
-        return select(*own, *time).where(start < earlier(stop, end)).cte("times")
+        return select(*own, *time).where(start < earlier(stop, end), *self.about).cte("times")
 
 
 def holes(window: Window) -> Subquery:

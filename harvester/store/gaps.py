@@ -64,7 +64,7 @@ def holes(
     add up to what that lacks.
     Cost: O(evidence in that time, failures), memory for the holes alone.
     """
-    window = Window(since, min(until, at), at)
+    window = Window(since, min(until, at), at, about.conditions())
     found = [(row, _hole(row)) for row in _found(conn, window, about)]
     known = reasons.read(conn, {hole.poll for _, hole in found}, at=at)
     told = [one for row, hole in found for one in _rows(row, hole, known)]

@@ -86,6 +86,13 @@ Index(
     sqlite_where=text("watched_to IS NULL"),
     postgresql_where=text("watched_to IS NULL"),
 )
+Index(None, polls.c.game_id)
+Index(  # few fail: how many is told on every page
+    "ix_polls_failing",
+    polls.c.failures,
+    sqlite_where=text("watched_to IS NULL AND failures > 0"),
+    postgresql_where=text("watched_to IS NULL AND failures > 0"),
+)
 Index(None, polls.c.achievement_id)
 
 OUTCOMES = ("changed", "unchanged", "not_found", "unavailable", "invalid", "refused")

@@ -4,7 +4,6 @@ Everything but the table is written row by row, so that a long answer starts at 
 takes no memory.
 """
 
-import csv
 import json
 import os
 import re
@@ -21,6 +20,7 @@ from harvester.text import one_line
 Row = Mapping[str, object]
 
 _FORMULA: Final = re.compile(r"\s*[=+@-]|[\t\r]")  # what spreadsheets take for a formula
+_SPECIAL: Final = re.compile(r'[",\r\n]')  # what CSV has to put into quotes
 _UNSAFE: Final = re.compile(r"[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
@@ -96,25 +96,23 @@ def _plain(value: object) -> object:
 
 
 def _csv(rows: Iterable[Row], columns: Sequence[str], _out: TextIO) -> Iterator[str]:
-    line = _Line()
-    writer = csv.writer(line, lineterminator="")
-    for cells in _cells(rows, columns):
-        writer.writerow(cells)
-        yield line.text
+    """Yield lines in which a null is nothing, and an empty text is a pair of quotes."""
+    yield ",".join(_quoted(_cell(name)) for name in columns)
+    for row in rows:
+        cells = (row.get(name) for name in columns)
+        line = ",".join("" if cell is None else _quoted(_cell(cell)) for cell in cells)
+        yield line or '""'  # readers pass over an empty line
+
+
+def _quoted(cell: str) -> str:
+    if cell and not _SPECIAL.search(cell):
+        return cell
+    doubled = cell.replace('"', '""')
+    return f'"{doubled}"'
 
 
 def _tsv(rows: Iterable[Row], columns: Sequence[str], _out: TextIO) -> Iterator[str]:
     return ("\t".join(cells) for cells in _cells(rows, columns))
-
-
-class _Line:
-    """What a CSV writer takes for a file: remembers the line it was given."""
-
-    text = ""
-
-    def write(self, text: str) -> None:
-        """Remember a line."""
-        self.text = text
 
 
 def _cells(rows: Iterable[Row], columns: Sequence[str]) -> Iterator[list[str]]:

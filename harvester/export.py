@@ -7,6 +7,7 @@ Costs what is read: the table, or for what changed a scan of it and the rows tha
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain, groupby
@@ -128,9 +129,10 @@ def _export(conn: Connection, task: _Task, tell: Tell) -> Written:
     relation, order = task.relation, task.order
     rows = extracts.chunks(conn, relation, since=task.since, is_dated=task.is_by_month)
     files: dict[Path, int] = {}
-    for path, chunks in _files(task, rows):
-        files[path] = 0
-        write(path, order.form, relation.columns, _counted(chunks, task, path, files, tell))
+    with closing(rows):
+        for path, chunks in _files(task, rows):
+            files[path] = 0
+            write(path, order.form, relation.columns, _counted(chunks, task, path, files, tell))
     if task.is_more and task.last is not None:
         exported.gather(order.path, relation.name, order.form, task.last)
     else:

@@ -6,7 +6,7 @@ only serves the program (places in a list, digests, answers kept for a bug repor
 it runs on) stays inside.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -55,6 +55,7 @@ _KINDS: Final[Sequence[tuple[type[TypeEngine[Any]], Kind]]] = (  # the first tha
     (sa.Date, "day"),
     (sa.Boolean, "boolean"),
     (sa.Integer, "integer"),
+    (sa.Float, "real"),
     (sa.Numeric, "real"),
 )
 _DATES: Final[Mapping[str, tuple[str, ...]]] = {  # what happened has a date of its own
@@ -127,7 +128,7 @@ def relations(conn: Connection, names: Sequence[str] = ()) -> list[Relation]:
 
 def chunks(
     conn: Connection, relation: Relation, *, since: datetime | None = None, is_dated: bool = False
-) -> Iterator[Chunk]:
+) -> Generator[Chunk, None, None]:
     """Yield the rows, a chunk at a time: those written since, or all.
 
     With `is_dated` they come in the order of their date, which is one more value at the end.

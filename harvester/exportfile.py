@@ -132,7 +132,7 @@ def _arrow(kind: Kind) -> "pa.DataType":
         "integer": pa.int64(),
         "real": pa.float64(),
         "boolean": pa.bool_(),
-        "instant": pa.timestamp("s", tz="UTC"),
+        "instant": pa.timestamp("ms", tz="UTC"),  # Parquet knows no whole seconds
         "day": pa.date32(),
     }
     return types[kind]

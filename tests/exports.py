@@ -14,7 +14,7 @@ from worlds import NOW
 
 from harvester.export import Order, Tell, Written, run
 from harvester.stop import Stop
-from harvester.store import history, schema
+from harvester.store import db, history, schema
 from harvester.store.extracts import relations, snapshot
 from harvester.store.rows import Batch
 
@@ -36,8 +36,13 @@ def export(
     tell: Tell = lambda _table, _rows: None,
 ) -> dict[str, Written]:
     """Export; tell what came of each table."""
-    with snapshot(engine, Stop()) as conn:
-        return {one.table: one for one in run(conn, wanted, at=at, tell=tell)}
+    url = engine.url.render_as_string(hide_password=False)
+    reader = db.connect(url, is_read_only=True)
+    try:
+        with snapshot(reader, Stop()) as conn:
+            return {one.table: one for one in run(conn, wanted, at=at, tell=tell)}
+    finally:
+        reader.dispose()
 
 
 def record(engine: Engine, table: Table, rows: Sequence[Row], *, at: datetime) -> None:

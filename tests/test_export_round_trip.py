@@ -149,7 +149,7 @@ def test_columns_have_their_types_also_where_there_is_no_row(
         schema = pq.read_schema(tmp_path / f"{name}.parquet")
         return dict(zip(schema.names, schema.types, strict=True))
 
-    instant = pa.timestamp("s", "UTC")
+    instant = pa.timestamp("ms", "UTC")
     assert types("games")["first_seen_at"] == types("unlocks")["hardcore_at"] == instant
     assert types("games")["released_on"] == pa.date32()
     assert types("games")["id"] == types("unlocks")["user_id"] == pa.int64()

@@ -110,20 +110,25 @@ def _heed(conn: Connection, stop: Stop) -> None:
         driver.set_progress_handler(lambda: stop.is_wished, STEPS)
 
 
+def known(conn: Connection) -> dict[str, Relation]:
+    """Describe every table and view there is to export, by name."""
+    return _tables() | {name: _view(conn, name) for name in _views(conn)}
+
+
 def relations(conn: Connection, names: Sequence[str] = ()) -> list[Relation]:
     """Describe what is asked for by name; without names, every table that says something.
 
     Raises `ConfigError` for a name that there is not.
     """
-    known = _tables() | {name: _view(conn, name) for name in _views(conn)}
+    there = known(conn)
     if not names:
-        return [one for one in known.values() if not one.is_view]
-    missing = next((name for name in names if name not in known), None)
+        return [one for one in there.values() if not one.is_view]
+    missing = next((name for name in names if name not in there), None)
     if missing is not None:
-        near = get_close_matches(missing, known, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
+        near = get_close_matches(missing, there, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(there)}"
         raise ConfigError(f"there is no table {missing!r} to export; {hint}")
-    return [known[name] for name in dict.fromkeys(names)]
+    return [there[name] for name in dict.fromkeys(names)]
 
 
 def chunks(

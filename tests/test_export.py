@@ -11,7 +11,7 @@ from commands import Shell
 from exports import duck, export, games, ndjson, order, parquet, record, stored
 from filelock import FileLock
 from harvests import fetch
-from sqlalchemy import Engine
+from sqlalchemy import Engine, inspect
 from worlds import NOW, Bench
 
 from harvester.errors import ConfigError, HarvesterError, Stopped
@@ -75,22 +75,41 @@ def test_a_view_is_exported_by_its_name(harvested: tuple[Bench, Engine], out: Pa
 
     assert names(out) == ["export.json", "v_unlocks.ndjson"]
     rows = ndjson(out / "v_unlocks.ndjson")
-    assert [(row["user"], row["is_hardcore"], row["time"]) for row in rows] == [
-        ("Ann", True, "2026-01-20T12:00:00Z"),
-        ("Ann", False, "2026-02-28T12:00:00Z"),
+    assert [(row["user"], row["hardcore_at"] is None, row["time"]) for row in rows] == [
+        ("Ann", False, "2026-01-20T12:00:00Z"),
+        ("Ann", True, "2026-02-28T12:00:00Z"),
     ]
 
 
 def test_every_view_can_be_exported_with_instants_that_are_instants(
     harvested: tuple[Bench, Engine], out: Path
 ) -> None:
-    with harvested[1].connect() as conn:
-        views = [one for one in extracts.known(conn).values() if one.is_view]
+    views = [one for one in kinds(harvested[1]).values() if one.is_view]
     export(harvested[1], order(out, "parquet", *(one.name for one in views)))
 
     for view in views:
         assert view.columns["time"] == "instant"
         assert duck(f"SELECT count(*) AS n FROM '{out}/{view.name}.parquet'")
+
+
+def kinds(engine: Engine) -> dict[str, extracts.Relation]:
+    with engine.connect() as conn:
+        return extracts.known(conn)
+
+
+def test_both_databases_export_the_same_types(sqlite_engine: Engine, postgres_url: str) -> None:
+    other = db.connect(postgres_url)
+    expected = kinds(other)
+    with other.connect() as conn:
+        told = inspect(conn)
+        for view in (one for one in expected.values() if one.is_view):
+            exact = {
+                own["name"]: extracts._kind(own["type"]) for own in told.get_columns(view.name)
+            }
+            assert view.columns == exact
+    other.dispose()
+
+    assert kinds(sqlite_engine) == expected
 
 
 def test_nothing_that_only_the_program_needs_leaves_the_database(

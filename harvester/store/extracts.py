@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from difflib import get_close_matches
+from functools import cache
 from typing import Any, Final, Literal, TypeAlias
 
 import sqlalchemy as sa
@@ -63,6 +64,14 @@ _DATES: Final[Mapping[str, tuple[str, ...]]] = {  # what happened has a date of 
     "tickets": ("reported_at", "first_seen_at"),
     "fetches": ("first_at",),
     "discontinuities": ("at",),
+}
+_WORKED_OUT: Final[Mapping[str, Kind]] = {  # by views; SQLite tells no types of such columns
+    "mastered": "integer",
+    "rarity": "real",
+    "rarity_hardcore": "real",
+    "covered_seconds": "integer",
+    "hole_seconds": "integer",
+    "developer_id": "integer",
 }
 
 
@@ -192,14 +201,21 @@ def _views(conn: Connection) -> list[str]:
 def _view(conn: Connection, name: str) -> Relation:
     """Describe a view; what SQLite does not tell of a column, its name does."""
     found = inspect(conn).get_columns(name)
-    columns = {own["name"]: _told_by_name(own["name"]) or _kind(own["type"]) for own in found}
+    columns = {own["name"]: _named(own["name"]) or _kind(own["type"]) for own in found}
     dates = tuple(own for own in ("time", "valid_to") if own in columns)
     return Relation(name, columns, dates[:1], dates)
 
 
-def _told_by_name(name: str) -> Kind | None:
-    """Tell instants and booleans by the names that they have everywhere here."""
+def _named(name: str) -> Kind | None:
+    """Tell the kind of a column by its name, which means the same thing everywhere here."""
     if name.startswith("is_"):
         return "boolean"
-    is_instant = name in {"time", "at", "valid_from", "valid_to"} or name.endswith("_at")
-    return "instant" if is_instant else None
+    if name in {"time", "at", "valid_from", "valid_to"} or name.endswith(("_at", "_to")):
+        return "instant"
+    return _WORKED_OUT.get(name) or _kinds_of_tables().get(name)
+
+
+@cache
+def _kinds_of_tables() -> Mapping[str, Kind]:
+    tables = schema.metadata.sorted_tables
+    return {column.name: _kind(column.type) for table in tables for column in table.c}

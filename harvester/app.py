@@ -20,7 +20,7 @@ from harvester.errors import DatabaseUnfit
 from harvester.harvest import Harvest, Told
 from harvester.meter import Meter
 from harvester.stop import Stop
-from harvester.store import db, evidence, lock, migrate, runs
+from harvester.store import db, evidence, lock, migrate, notes, runs
 
 UNREMARKABLE_SECONDS = 10  # the longest wait for a request's turn without a sign of life
 
@@ -58,6 +58,18 @@ def reading(settings: Settings) -> Iterator[Engine]:
 
 
 @contextmanager
+def annotating(settings: Settings) -> Iterator[Engine]:
+    """Open the database for a short write beside a harvester that runs, at the newest schema.
+
+    The lock keeps a second harvest out, not the database: transactions take turns.
+    """
+    with database(settings) as engine:
+        with engine.connect() as conn:
+            migrate.require_current(conn)
+        yield engine
+
+
+@contextmanager
 def writing(settings: Settings, *, now: Clock) -> Iterator[Engine]:
     """Open the database as its only writer, at the newest schema.
 
@@ -75,8 +87,9 @@ def prepare(engine: Engine, settings: Settings, *, now: datetime) -> Path | None
         found = migrate.state(conn)
     if found == "empty" or (found == "older" and settings.database.is_self_upgrading):
         return migrate.upgrade(engine, now=now)
-    with engine.connect() as conn:
+    with engine.begin() as conn:
         migrate.require_current(conn)
+        notes.ship(conn)
     return None
 
 

@@ -38,7 +38,7 @@ def test_an_endpoint_takes_five_steps_and_a_trend_two() -> None:
 
 def test_every_word_of_code_in_the_recipes_is_in_the_file_it_names() -> None:
     words = {
-        "versioned": "harvester/store/schema.py",
+        "versioned": "harvester/store/intervals.py",
         "record": "harvester/store/history.py",
         "Request": "harvester/api/payloads.py",
         "Observation": "harvester/endpoints/base.py",

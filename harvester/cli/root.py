@@ -24,6 +24,7 @@ COMMANDS: Final = {
     "trend": ("answers", "Show how something changed over time."),
     "query": ("answers", "Ask the collected history in SQL."),
     "export": ("export", "Write the tables to files."),
+    "note": ("note", "Remark on the data: what happened when."),
     "db": ("database", "Look after the database."),
     "healthcheck": ("harvesting", "Exit with 0 if the daemon is doing its work."),
     "demo": ("demo", "See it all work on a simulated RetroAchievements."),

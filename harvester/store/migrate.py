@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, Engine, column, inspect, select, table
 
 from harvester.errors import DatabaseUnfit
+from harvester.store import notes
 from harvester.store.db import path_of
 
 if TYPE_CHECKING:
@@ -95,6 +96,8 @@ def upgrade(engine: Engine, *, now: datetime) -> Path | None:
     backup = _backup(engine, f"before-{head()}-from-{revision}", now) if found == "older" else None
     if found != "current":
         run(engine, "head")
+    with engine.begin() as conn:
+        notes.ship(conn)
     return backup
 
 

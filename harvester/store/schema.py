@@ -1,11 +1,12 @@
-"""The tables. Every history table is built by `versioned`, every instant is an `Instant`."""
+"""The tables. What is remembered is here, the harvest itself in `operation.py`.
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import cache, cached_property
-from operator import itemgetter
-from typing import Any, TypeAlias
+Every history table is built by `versioned`, every instant is an `Instant` (`intervals.py`).
+Whoever needs a table asks this module, which knows them all. What a column means stands in its
+`doc`, what a table is for in its `info`: `docs/schema.md` is made of them.
+"""
+
+from functools import cache
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -13,231 +14,135 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     Date,
-    Dialect,
     Float,
     ForeignKey,
     Index,
-    Integer,
-    MetaData,
     PrimaryKeyConstraint,
-    SmallInteger,
     String,
     Table,
     Text,
     UniqueConstraint,
     text,
 )
-from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import SchemaItem
-from sqlalchemy.types import TypeDecorator, TypeEngine
 
-Key: TypeAlias = tuple[Any, ...]
+from harvester.store.intervals import HISTORIES, History, Id, Instant, Key, metadata, versioned
+from harvester.store.operation import OUTCOMES, fetches, polls, runs
 
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
-
-
-class Instant(TypeDecorator[datetime]):
-    """A UTC instant to the second: aware in Python, text in SQLite, timestamptz(0) elsewhere."""
-
-    impl = String(19)
-    cache_ok = True
-
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        """Choose the column type of this database."""
-        if dialect.name == "postgresql":
-            # Not by `type_descriptor`: the driver's own type would forget the precision.
-            return postgresql.TIMESTAMP(timezone=True, precision=0)
-        return dialect.type_descriptor(String(19))
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:  # noqa: ANN401 - text or datetime
-        """Refuse instants without a zone: they would be stored as something they are not."""
-        if value is None:
-            return None
-        utc = value if value.tzinfo is UTC else _in_utc(value)
-        if dialect.name == "postgresql":
-            return utc.replace(microsecond=0)
-        day, time = (utc.year, utc.month, utc.day), (utc.hour, utc.minute, utc.second)
-        return "%04d-%02d-%02d %02d:%02d:%02d" % (*day, *time)  # noqa: UP031 - a third of strftime's time
-
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ANN401, ARG002 - as above
-        """Hand out aware UTC instants, whatever the database keeps."""
-        if value is None:
-            return None
-        if isinstance(value, str):
-            return datetime.fromisoformat(f"{value}Z")
-        return value.astimezone(UTC)  # type: ignore[no-any-return]
+__all__ = [  # made elsewhere, and part of the schema all the same
+    "HISTORIES",
+    "OUTCOMES",
+    "History",
+    "Instant",
+    "Key",
+    "fetches",
+    "metadata",
+    "polls",
+    "runs",
+]
 
 
-def _in_utc(value: datetime) -> datetime:
-    if value.tzinfo is None:
-        raise ValueError("an instant needs a time zone")
-    return value.astimezone(UTC)
-
-
-Id = BigInteger().with_variant(Integer(), "sqlite")  # INTEGER PRIMARY KEY is the rowid there
-
-
-def _entity(name: str, *columns: SchemaItem) -> Table:
+def _entity(name: str, about: str, *columns: SchemaItem, doc: str = "RA's id") -> Table:
     """Build an entity table: RA's id, current values, when it was first seen and gone."""
-    own = Column("id", Id, primary_key=True, autoincrement=False)
-    seen = Column("first_seen_at", Instant, nullable=False)
-    return Table(name, metadata, own, *columns, seen)
+    own = Column("id", Id, primary_key=True, autoincrement=False, doc=doc)
+    seen = Column("first_seen_at", Instant, nullable=False, doc="when an answer first named it")
+    return Table(name, metadata, own, *columns, seen, info={"about": about})
 
 
 def _gone() -> Column[Any]:
-    return Column("gone_at", Instant)
+    return Column("gone_at", Instant, doc="when RA no longer knew it; null: it does")
 
 
-@dataclass(frozen=True)
-class History:
-    """How one history table is keyed, and which entity table shows its current values."""
-
-    table: Table
-    key: tuple[str, ...]
-    values: tuple[str, ...]
-    entity: Table | None = None
-
-    def end(self, at: datetime | None) -> dict[str, Any]:
-        """Tell the columns that say when a row ended, or with None that it holds."""
-        ended = {"ended": int(at.timestamp()) if at else 0} if "ended" in self.table.c else {}
-        return {"valid_to": at, **ended}
-
-    @cached_property
-    def key_of(self) -> Callable[[Mapping[str, Any]], Key]:
-        """What takes the key out of a row."""
-        first, *others = self.key
-        return itemgetter(*self.key) if others else lambda row: (row[first],)
-
-
-HISTORIES: dict[str, History] = {}
-
-
-def versioned(
-    name: str,
-    key: list[Column[Any]],
-    values: list[Column[Any]],
-    *,
-    entity: Table | None = None,
-    is_large: bool = False,
-) -> Table:
-    """Build a history table: one row per key and stretch of time in which nothing changed.
-
-    Stretches are half-open, [valid_from, valid_to); null means still so. The database itself
-    guarantees one current row per key: by a partial unique index, or, where there are so many
-    rows that a second index would be most of the file, by the primary key (see `_ended`).
-    """
-    names = tuple(column.name for column in key)
-    table = Table(
-        name,
-        metadata,
-        *key,
-        *(_ended() if is_large else ()),
-        *values,
-        Column("valid_from", Instant, nullable=False),
-        Column("valid_to", Instant),
-        Column("fetch_id", BigInteger),
-        PrimaryKeyConstraint(*names, "ended" if is_large else "valid_from"),
-        CheckConstraint("valid_to > valid_from", name="interval"),
-        sqlite_with_rowid=False,
-    )
-    if not is_large:
-        _unique_now(table, names)
-    HISTORIES[name] = History(table, names, tuple(column.name for column in values), entity)
-    return table
-
-
-def _unique_now(table: Table, key: Sequence[str]) -> None:
-    now, columns = text("valid_to IS NULL"), [table.c[name] for name in key]
-    name = f"uq_{table.name}_current"
-    Index(name, *columns, unique=True, sqlite_where=now, postgresql_where=now)
-
-
-def _ended() -> list[SchemaItem]:
-    """Make a column that is 0 for the current row, so that a primary key allows one of them.
-
-    `valid_to` is null then, and a null is equal to nothing; else `ended` is the same instant,
-    in seconds since 1970. The column stands beside the key: where a key is scattered, SQLite's
-    `integrity_check` takes other columns for null (seen in 3.40).
-    """
-    return [
-        Column("ended", BigInteger, nullable=False, server_default=text("0")),
-        CheckConstraint("(ended = 0) = (valid_to IS NULL)", name="ended"),
-    ]
-
-
-def _of(target: str, name: str | None = None, *, nullable: bool = False) -> Column[Any]:
+def _of(
+    target: str, name: str | None = None, *, nullable: bool = False, doc: str | None = None
+) -> Column[Any]:
     """Build a column that refers to an entity."""
-    name = name or f"{target.removesuffix('s')}_id"
-    return Column(name, Id, ForeignKey(f"{target}.id"), nullable=nullable)
+    one = target.removesuffix("s")
+    return Column(
+        name or f"{one}_id",
+        Id,
+        ForeignKey(f"{target}.id"),
+        nullable=nullable,
+        doc=doc or f"the {one}",
+    )
 
 
-def _count(name: str) -> Column[Any]:
-    return Column(name, BigInteger)
+def _count(name: str, doc: str) -> Column[Any]:
+    return Column(name, BigInteger, doc=doc)
+
+
+def _is_promoted() -> Column[Any]:
+    doc = "true: official achievements, false: unofficial ones"
+    return Column("is_promoted", Boolean, nullable=False, doc=doc)
 
 
 def _game_columns() -> list[Column[Any]]:
     return [
-        Column("title", Text),
+        Column("title", Text, doc="the title on RA"),
         _of("consoles", nullable=True),
-        Column("parent_game_id", BigInteger),  # no foreign key: the parent may not be watched
-        Column("forum_topic_id", BigInteger),
-        Column("publisher", Text),
-        Column("developer", Text),
-        Column("genre", Text),
-        Column("released_on", Date),
-        Column("released_granularity", Text),
-        Column("image_icon", Text),
-        Column("image_title", Text),
-        Column("image_ingame", Text),
-        Column("image_box_art", Text),
-        Column("rich_presence_md5", Text),
+        # No foreign key: the parent may not be watched.
+        Column("parent_game_id", BigInteger, doc="the game that this one is a subset of"),
+        Column("forum_topic_id", BigInteger, doc="the official topic in RA's forum"),
+        Column("publisher", Text, doc="who published it"),
+        Column("developer", Text, doc="who made the game (not the achievements)"),
+        Column("genre", Text, doc="the genre, in RA's words"),
+        Column("released_on", Date, doc="when it came out; filler below its granularity"),
+        Column("released_granularity", Text, doc="how exact that is: day, month or year"),
+        Column("image_icon", Text, doc="path of the icon on RA"),
+        Column("image_title", Text, doc="path of the title screen on RA"),
+        Column("image_ingame", Text, doc="path of a picture of the game on RA"),
+        Column("image_box_art", Text, doc="path of the box art on RA"),
+        Column("rich_presence_md5", Text, doc="hash of the rich presence script"),
     ]
 
 
 def _achievement_columns() -> list[Column[Any]]:
     return [
         _of("games", nullable=True),
-        Column("title", Text),
-        Column("description", Text),
-        Column("points", BigInteger),
-        Column("type", Text),
-        _of("users", "author_id", nullable=True),
-        Column("badge_name", Text),
-        Column("display_order", BigInteger),
-        Column("mem_md5", Text),
-        Column("is_promoted", Boolean),
-        Column("created_at", Instant),
-        Column("modified_at", Instant),
+        Column("title", Text, doc="the title"),
+        Column("description", Text, doc="what has to be done for it"),
+        Column("points", BigInteger, doc="points that it is worth"),
+        Column("type", Text, doc="progression, win_condition or missable; null: none of them"),
+        _of("users", "author_id", nullable=True, doc="who made the achievement"),
+        Column("badge_name", Text, doc="name of the badge's picture on RA"),
+        Column("display_order", BigInteger, doc="its place in the list; not unique"),
+        Column("mem_md5", Text, doc="hash of the logic that triggers it"),
+        Column("is_promoted", Boolean, doc="true: official; false: unofficial, or taken out"),
+        Column("created_at", Instant, doc="when it was made, as RA tells it"),
+        Column("modified_at", Instant, doc="when it was last changed, as RA tells it"),
     ]
 
 
 consoles = Table(
     "consoles",
     metadata,
-    Column("id", Id, primary_key=True, autoincrement=False),
-    Column("name", Text),
+    Column("id", Id, primary_key=True, autoincrement=False, doc="RA's id"),
+    Column("name", Text, doc="the name on RA"),
+    info={"about": "consoles of the games"},
 )
-users = _entity("users", Column("ulid", String(26)), Column("name", Text), UniqueConstraint("ulid"))
-games = _entity("games", *_game_columns(), _gone())
-achievements = _entity("achievements", *_achievement_columns(), _gone())
+users = _entity(
+    "users",
+    "players and developers, by a number of our own",
+    Column("ulid", String(26), doc="RA's stable id; null until RA tells it"),
+    Column("name", Text, doc="the name he bears now; names change hands"),
+    UniqueConstraint("ulid"),
+    doc="our own number; RA's id is `ulid`",
+)
+games = _entity("games", "games as they are now", *_game_columns(), _gone())
+achievements = _entity(
+    "achievements", "achievements as they are now", *_achievement_columns(), _gone()
+)
 tickets = _entity(
     "tickets",
+    "tickets on achievements; their states are in `ticket_states`",
     _of("games"),
     _of("achievements"),
-    Column("report_type", Text),
-    Column("is_hardcore", Boolean),
-    Column("notes", Text),
-    _of("users", "reporter_id", nullable=True),
-    _of("users", "assignee_id", nullable=True),
-    Column("reported_at", Instant),
+    Column("report_type", Text, doc="what is reported to be wrong, in RA's words"),
+    Column("is_hardcore", Boolean, doc="whether the reporter played hardcore; null: unknown"),
+    Column("notes", Text, doc="what the reporter wrote"),
+    _of("users", "reporter_id", nullable=True, doc="who reported it"),
+    _of("users", "assignee_id", nullable=True, doc="who maintained the achievement then"),
+    Column("reported_at", Instant, doc="when it was reported, as RA tells it"),
     _gone(),
 )
 # Who is known only by name is looked for whenever a new ULID turns up.
@@ -250,9 +155,19 @@ Index(
 Index(None, achievements.c.game_id)
 Index(None, tickets.c.game_id)
 
-game_versions = versioned("game_versions", [_of("games")], _game_columns(), entity=games)
+game_versions = versioned(
+    "game_versions",
+    [_of("games")],
+    _game_columns(),
+    entity=games,
+    about="what was revised in games; `games` has what holds now",
+)
 achievement_versions = versioned(
-    "achievement_versions", [_of("achievements")], _achievement_columns(), entity=achievements
+    "achievement_versions",
+    [_of("achievements")],
+    _achievement_columns(),
+    entity=achievements,
+    about="what was revised in achievements; `achievements` has what holds now",
 )
 Index(  # which achievements a complete map should have mentioned
     "ix_achievement_versions_game_current",
@@ -260,62 +175,120 @@ Index(  # which achievements a complete map should have mentioned
     sqlite_where=text("valid_to IS NULL"),
     postgresql_where=text("valid_to IS NULL"),
 )
-user_names = versioned("user_names", [_of("users")], [Column("name", Text)], entity=users)
+user_names = versioned(
+    "user_names",
+    [_of("users")],
+    [Column("name", Text, doc="the name he bore")],
+    entity=users,
+    about="the names that users bore",
+)
 Index(None, user_names.c.name)
 game_counters = versioned(
-    "game_counters", [_of("games")], [_count("players"), _count("achievements")]
+    "game_counters",
+    [_of("games")],
+    [
+        _count("players", "ranked players with one unlock of the game or more"),
+        _count("achievements", "official achievements of the game, as RA counts them"),
+    ],
+    about="counters of a game",
 )
 achievement_counters = versioned(
-    "achievement_counters", [_of("achievements")], [_count("unlocks"), _count("unlocks_hardcore")]
+    "achievement_counters",
+    [_of("achievements")],
+    [
+        _count("unlocks", "ranked players who unlocked it in any mode"),
+        _count("unlocks_hardcore", "ranked players who unlocked it in hardcore"),
+    ],
+    about="counters of an achievement",
 )
-achievement_ratios = versioned("achievement_ratios", [_of("achievements")], [_count("true_ratio")])
+achievement_ratios = versioned(
+    "achievement_ratios",
+    [_of("achievements")],
+    [_count("true_ratio", "RA's weighted points (RetroPoints)")],
+    about="RetroPoints of an achievement, which move whenever player numbers do",
+)
 game_ticket_counts = versioned(
     "game_ticket_counts",
-    [_of("games"), Column("is_promoted", Boolean, nullable=False)],
-    [_count(name) for name in ("reported", "open", "request", "resolved", "closed", "quarantined")],
+    [_of("games"), _is_promoted()],
+    [
+        _count("reported", "tickets in every state, as RA counts them"),
+        _count("open", "listed tickets that are open; null where tickets are not listed"),
+        _count("request", "listed tickets that wait for the reporter"),
+        _count("resolved", "listed tickets that are resolved"),
+        _count("closed", "listed tickets that are closed"),
+        _count("quarantined", "listed tickets that wait for a review"),
+    ],
+    about="tickets of a game, counted by state",
 )
 developer_ticket_counts = versioned(
     "developer_ticket_counts",
     [_of("users")],
-    [_count(name) for name in ("open", "closed", "resolved", "total")],
+    [
+        _count("open", "open tickets; those that wait for the reporter do not count"),
+        _count("closed", "closed tickets"),
+        _count("resolved", "resolved tickets"),
+        _count("total", "open, closed and resolved ones together, as RA counts them"),
+    ],
+    about="tickets on a developer's official achievements, as RA counts them",
 )
 ticket_states = versioned(
     "ticket_states",
     [_of("tickets")],
     [
-        Column("state", Text, nullable=False),
-        Column("resolved_at", Instant),
-        _of("users", "resolver_id", nullable=True),
+        Column(
+            "state",
+            Text,
+            nullable=False,
+            doc="open, request, resolved, closed or quarantined",
+        ),
+        Column("resolved_at", Instant, doc="when it was resolved or closed, as RA tells it"),
+        _of("users", "resolver_id", nullable=True, doc="who resolved or closed it"),
     ],
+    about="the states that tickets went through",
 )
 distribution = versioned(
     "distribution",
     [
         _of("games"),
-        Column("is_promoted", Boolean, nullable=False),
-        Column("is_hardcore", Boolean, nullable=False),
-        Column("unlocked", BigInteger, nullable=False),
+        _is_promoted(),
+        Column(
+            "is_hardcore",
+            Boolean,
+            nullable=False,
+            doc="true: hardcore unlocks, false: those that are casual only",
+        ),
+        Column("unlocked", BigInteger, nullable=False, doc="how many achievements"),
     ],
-    [Column("players", BigInteger, nullable=False)],
+    [Column("players", BigInteger, nullable=False, doc="ranked players who hold exactly so many")],
+    about="how many players hold 1, 2, 3 … achievements of a game",
 )
 unlocks = versioned(
     "unlocks",
     [_of("achievements"), _of("users")],
-    [Column("unlocked_at", Instant), Column("hardcore_at", Instant)],
+    [
+        Column("unlocked_at", Instant, doc="first unlock in any mode; null: RA has not told it"),
+        Column("hardcore_at", Instant, doc="unlock in hardcore; null: casual only"),
+    ],
     is_large=True,
+    about="who unlocked what",
 )
 progress = versioned(
     "progress",
     [_of("users"), _of("games")],
     [
-        _count("awarded"),
-        _count("awarded_hardcore"),
-        Column("completion", Float),
-        Column("completion_hardcore", Float),
-        Column("playtime_seconds", BigInteger),
-        Column("award_kind", Text),
-        Column("award_at", Instant),
+        _count("awarded", "achievements unlocked in any mode"),
+        _count("awarded_hardcore", "achievements unlocked in hardcore"),
+        Column("completion", Float, doc="share of the set unlocked in any mode, 0 to 1"),
+        Column("completion_hardcore", Float, doc="share unlocked in hardcore, 0 to 1"),
+        Column("playtime_seconds", BigInteger, doc="seconds played, subsets included"),
+        Column(
+            "award_kind",
+            Text,
+            doc="mastered, completed, beaten-hardcore, beaten-softcore; null: none",
+        ),
+        Column("award_at", Instant, doc="when the award was earned, as RA tells it"),
     ],
+    about="how far a player is in a game",
 )
 
 unlock_absences = Table(  # unlocks that one complete listing lacked: a second one closes them
@@ -323,95 +296,36 @@ unlock_absences = Table(  # unlocks that one complete listing lacked: a second o
     metadata,
     _of("achievements"),
     _of("users"),
-    Column("missed_at", Instant, nullable=False),
+    Column("missed_at", Instant, nullable=False, doc="when a complete listing first lacked it"),
     PrimaryKeyConstraint("achievement_id", "user_id"),
     sqlite_with_rowid=False,
+    info={"about": "unlocks that one complete listing lacked; a second one closes them"},
 )
 
-polls = Table(
-    "polls",
+FIRST_OWN_NOTE = 1000  # ids below it are the program's
+
+discontinuities = Table(
+    "discontinuities",
     metadata,
-    Column("id", Id, primary_key=True, autoincrement=False),
-    Column("job", Text, nullable=False),
-    Column("target", Text, nullable=False),
-    Column("game_id", BigInteger),  # no foreign key: RA may never have answered for it
-    Column("achievement_id", BigInteger),
-    Column("asked_as", Text),  # the name or ULID as the watchlist has it
-    _of("users", nullable=True),
-    Column("watched_from", Instant, nullable=False),
-    Column("watched_to", Instant),
-    Column("priority", SmallInteger, nullable=False),
-    Column("schedule", Text, nullable=False),
-    Column("interval_seconds", BigInteger, nullable=False),
-    Column("due_at", Instant, nullable=False),
-    Column("last_attempt_at", Instant),
-    Column("last_ok_at", Instant),
-    Column("listed_at", Instant),  # the last complete look, for what is asked only when it moved
-    Column("listed_from_at", Instant),  # a first listing has come back to this instant so far
-    Column("token", Text),  # what the cheaper answer said at that look
-    Column("churn", BigInteger, nullable=False, server_default=text("0")),  # rows moved since then
-    Column("failures", Integer, nullable=False, server_default=text("0")),
-    Column("denied", Text),  # what RA denied at the last attempt: game, user or achievement
-    Column("last_error", Text),
-    Column("gone_at", Instant),
-    Column("cursor", Text),  # where a look that is not over stands
-    Column("memory", Text),  # what a look that is over leaves to the next one
-    Column("digests", Text),  # of the last answers: an equal one need not be read
-    Column("fetch_id", BigInteger),  # evidence id reserved by the attempt in hand
-    Column("requests", BigInteger, nullable=False, server_default=text("0")),  # of that attempt
-    Column("rows_opened", BigInteger, nullable=False, server_default=text("0")),
-    Column("rows_closed", BigInteger, nullable=False, server_default=text("0")),
-    Column("last_fetch_id", BigInteger),  # the newest evidence
-    UniqueConstraint("job", "target"),
-)
-Index(
-    "ix_polls_due",
-    polls.c.priority,
-    polls.c.due_at,
-    sqlite_where=text("watched_to IS NULL"),
-    postgresql_where=text("watched_to IS NULL"),
-)
-Index(None, polls.c.achievement_id)
-
-OUTCOMES = ("changed", "unchanged", "not_found", "unavailable", "invalid", "refused")
-
-fetches = Table(
-    "fetches",
-    metadata,
-    Column("id", Id, primary_key=True, autoincrement=False),
-    Column("poll_id", Id, ForeignKey("polls.id"), nullable=False),
-    Column("job", Text, nullable=False),
-    Column("first_at", Instant, nullable=False),
-    Column("last_at", Instant, nullable=False),
-    Column("times", BigInteger, nullable=False),
-    Column("outcome", Text, nullable=False),
-    Column("requests", BigInteger, nullable=False),
-    Column("rows_opened", BigInteger, nullable=False),
-    Column("rows_closed", BigInteger, nullable=False),
-    Column("error", Text),
-    Column("payload", Text),  # the newest invalid answer of a poll, for the bug report
-    Column("interval_seconds", BigInteger),  # promised before the first look of the row
-    CheckConstraint(f"outcome IN {OUTCOMES}", name="outcome"),
-)
-Index(None, fetches.c.poll_id, fetches.c.last_at)
-
-runs = Table(
-    "runs",
-    metadata,
-    Column("id", Id, primary_key=True, autoincrement=False),
-    Column("command", Text, nullable=False),
-    Column("version", Text, nullable=False),
-    Column("pid", BigInteger, nullable=False),
-    Column("host", Text, nullable=False),
-    Column("started_at", Instant, nullable=False),
-    Column("beat_at", Instant, nullable=False),
-    Column("ended_at", Instant),
-    Column("requests", BigInteger, nullable=False, server_default=text("0")),
-    Column("requests_on", Date),  # the UTC day that requests_that_day counts
-    Column("requests_that_day", BigInteger, nullable=False, server_default=text("0")),
-    Column("pace_factor", Float, nullable=False, server_default=text("1")),
-    Column("quiet_since_at", Instant),  # the last 429, or doubling of the pace since
-    Column("not_before_at", Instant),  # RA asked us to wait until then
+    Column(
+        "id",
+        Id,
+        primary_key=True,
+        autoincrement=False,
+        doc=f"below {FIRST_OWN_NOTE}: shipped with the program",
+    ),
+    Column("at", Instant, nullable=False, doc="the day, or the instant, from which it holds"),
+    Column(
+        "scope",
+        Text,
+        nullable=False,
+        doc="what it is about: all, game:ID, achievement:ID, user:ID or job:NAME",
+    ),
+    Column("title", Text, nullable=False, doc="what happened, in a few words"),
+    Column("note", Text, doc="what that means for the numbers"),
+    Column("source", Text, nullable=False, doc="ra: RA changed its numbers; user: noted by you"),
+    CheckConstraint(f"(source = 'user') = (id >= {FIRST_OWN_NOTE})", name="source"),
+    info={"about": "dated remarks: when a number began to mean something else"},
 )
 
 

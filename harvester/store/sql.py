@@ -21,6 +21,7 @@ from sqlalchemy import Connection, Engine, inspect
 from harvester.errors import DatabaseUnfit, QueryRefused, Stopped
 from harvester.stop import Stop
 from harvester.store import db, schema
+from harvester.store.views import VIEWS
 
 Line: TypeAlias = tuple[Any, ...]
 Fetch: TypeAlias = Callable[[], Sequence[Line]]  # the next rows; empty at the end
@@ -265,4 +266,5 @@ def _tables(engine: Engine) -> set[str]:
 
 
 def _columns() -> set[str]:
-    return {column.name for table in schema.metadata.sorted_tables for column in table.c}
+    told = {column.name for table in schema.metadata.sorted_tables for column in table.c}
+    return told.union(*(view.columns for view in VIEWS.values()))

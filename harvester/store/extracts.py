@@ -135,7 +135,7 @@ def relations(conn: Connection, names: Sequence[str] = ()) -> list[Relation]:
     missing = next((name for name in names if name not in there), None)
     if missing is not None:
         near = get_close_matches(missing, there, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(there)}"
+        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted(there))}"
         raise ConfigError(f"there is no table {missing!r} to export; {hint}")
     return [there[name] for name in dict.fromkeys(names)]
 

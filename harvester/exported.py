@@ -55,8 +55,7 @@ def folder(path: Path) -> Iterator[None]:
     try:
         path.mkdir(parents=True, exist_ok=True)
         with FileLock(path / _LOCK, timeout=0):
-            for left in path.rglob(f".*{UNFINISHED}"):
-                left.unlink()
+            _clean(path)
             yield
     except Timeout:
         raise ConfigError(f"another export writes to {path}; wait for it") from None
@@ -66,6 +65,13 @@ def folder(path: Path) -> Iterator[None]:
         why = error.strerror or str(error)
         hint = "check who owns the folder and how full its disk is, or choose another"
         raise HarvesterError(f"cannot write to {path}: {why}; {hint}") from None
+
+
+def _clean(path: Path) -> None:
+    """Remove what was left unfinished where exports write, and look nowhere else."""
+    for within in ("", "*/", f"*/{_MONTH}*/"):
+        for left in path.glob(f"{within}.*{UNFINISHED}"):
+            left.unlink()
 
 
 def read(path: Path) -> Manifest:

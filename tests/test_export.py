@@ -1,5 +1,6 @@
 import signal
 import sys
+import tracemalloc
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -11,7 +12,7 @@ from commands import Shell
 from exports import duck, export, games, ndjson, order, parquet, record, stored
 from filelock import FileLock
 from harvests import fetch
-from sqlalchemy import Engine, inspect
+from sqlalchemy import Engine, inspect, text
 from worlds import NOW, Bench
 
 from harvester.errors import ConfigError, HarvesterError, Stopped
@@ -431,18 +432,30 @@ def test_a_signal_ends_it_in_good_order(
     assert list((configured.folder / "out").glob(".*.unfinished")) == []
 
 
-def test_a_wish_to_stop_breaks_off_what_sqlite_is_at(sqlite_engine: Engine) -> None:
+ENDLESS = {
+    "sqlite": "WITH RECURSIVE n(id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM n) "
+    "SELECT max(id) AS id, '2026-03-01 12:00:00' AS time FROM n",
+    "postgresql": "SELECT 1 AS id, now() AS time FROM pg_sleep(600)",
+}
+
+
+@pytest.fixture
+def endless(engine: Engine) -> Iterator[Engine]:
+    """Yield a database with a view that never comes to its end."""
+    with engine.begin() as conn:
+        conn.exec_driver_sql(f"CREATE VIEW v_endless AS {ENDLESS[engine.dialect.name]}")
+    yield engine
+    with engine.begin() as conn:
+        conn.exec_driver_sql("DROP VIEW v_endless")
+
+
+def test_a_wish_to_stop_breaks_off_what_the_database_is_at(endless: Engine) -> None:
     stop = Stop()
-    with sqlite_engine.begin() as conn:
-        conn.exec_driver_sql(
-            "CREATE VIEW v_endless AS WITH RECURSIVE n(id) AS (SELECT 1 UNION ALL SELECT id + 1 "
-            "FROM n) SELECT max(id) AS id, '2026-03-01 12:00:00' AS time FROM n"
-        )
     before = signal.signal(signal.SIGALRM, stop.request)
-    signal.setitimer(signal.ITIMER_REAL, 0.2)
+    signal.setitimer(signal.ITIMER_REAL, 0.3)
     try:
         with pytest.raises(Stopped):
-            read(sqlite_engine, "v_endless", stop)
+            read(endless, "v_endless", stop)
     finally:
         signal.signal(signal.SIGALRM, before)
 
@@ -451,3 +464,34 @@ def read(engine: Engine, name: str, stop: Stop) -> None:
     with extracts.snapshot(engine, stop) as conn:
         (relation,) = extracts.relations(conn, [name])
         list(extracts.chunks(conn, relation))
+
+
+def test_rows_are_not_held_in_memory(engine: Engine, out: Path) -> None:
+    few, many = (peak(engine, out, number) for number in (20_000, 120_000))
+
+    assert many < 1.5 * few
+
+
+def peak(engine: Engine, out: Path, number: int) -> int:
+    """Tell how much memory Python took for an export of so many rows."""
+    with engine.begin() as conn:
+        conn.execute(schema.games.delete())
+    games(engine, *range(1, number + 1))
+    export(engine, order(out, "csv", "games"))  # once for what is only loaded
+    tracemalloc.start()
+    export(engine, order(out, "csv", "games"))
+    taken = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return taken
+
+
+def test_postgresql_hands_rows_out_through_a_cursor_of_its_own(postgres_url: str) -> None:
+    engine = db.connect(postgres_url)
+    games(engine, *range(1, 3 * extracts.ROWS_AT_ONCE))
+    with extracts.snapshot(engine, Stop()) as conn:
+        (relation,) = extracts.relations(conn, ["games"])
+        rows = extracts.chunks(conn, relation)
+        assert len(next(rows)) == extracts.ROWS_AT_ONCE
+        assert conn.scalar(text("SELECT count(*) FROM pg_cursors")) == 1
+        rows.close()
+    engine.dispose()

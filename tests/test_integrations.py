@@ -1,4 +1,6 @@
 import asyncio
+import csv
+import io
 import json
 import os
 import re
@@ -275,3 +277,27 @@ def test_the_line_for_datasette_is_the_one_that_is_tested() -> None:
     assert "datasette harvester.db --metadata " in words
     named = set(re.findall(r"integrations/([\w.-]+\.json)", words))
     assert named == {path.name for path in FOLDER.iterdir()}
+
+
+# --- a spreadsheet
+
+
+def test_a_trend_as_csv_opens_in_a_spreadsheet_as_it_is(
+    bench_of: Callable[..., Bench],
+    world: World,
+    sqlite_url: str,
+    shell: Shell,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world.add_game(1, '=HYPERLINK("http://example.org","Sonic, 2")', 1)
+    world.add_achievement(1, "Deed 11", id=11)
+    fetch(bench_of("[watch]\ngames = [1]", database=sqlite_url))
+    monkeypatch.setenv("HARVESTER_DATABASE_URL", sqlite_url)
+    told = shell("trend", "players", "--game", "1", "--since", "2026-02-28", "--format", "csv")
+
+    first, *rows = csv.reader(io.StringIO(told.out, newline=""))
+    assert told.code == 0
+    assert first[:3] == ["time", "game_id", "game"]
+    assert {len(row) for row in rows} == {len(first)}
+    assert {row[2] for row in rows} == {'\'=HYPERLINK("http://example.org","Sonic, 2")'}
+    assert rows[0][0] == "2026-03-01 00:00:00"

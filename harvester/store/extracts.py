@@ -19,7 +19,7 @@ from sqlalchemy import Connection, Engine, FromClause, Select, inspect, select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.types import TypeEngine
 
-from harvester.errors import ConfigError
+from harvester.errors import ConfigError, Stopped
 from harvester.stop import Stop
 from harvester.store import schema
 from harvester.store.schema import Instant
@@ -99,24 +99,35 @@ class Relation:
 def snapshot(engine: Engine, stop: Stop) -> Iterator[Connection]:
     """Open one transaction that sees the database as it is now, whatever is written meanwhile.
 
-    A wish to stop breaks off even a statement that SQLite is at work on.
+    A wish to stop breaks off even a statement that the database is at work on.
     """
     level = {} if engine.dialect.name == "sqlite" else {"isolation_level": "REPEATABLE READ"}
-    with engine.connect().execution_options(**level) as conn, stop.interruptible():
+    with engine.connect().execution_options(**level) as conn:
+        heed = _sqlite_heeding if engine.dialect.name == "sqlite" else _postgresql_heeding
         try:
-            _heed(conn, stop)
-            yield conn
-        except OperationalError:
-            stop.check()  # SQLite swallows what a signal raises while it works
-            raise
+            with heed(conn.connection.driver_connection, stop), stop.interruptible():
+                yield conn
         finally:
             conn.invalidate()
 
 
-def _heed(conn: Connection, stop: Stop) -> None:
-    if conn.dialect.name == "sqlite":
-        driver: Any = conn.connection.driver_connection
-        driver.set_progress_handler(lambda: stop.is_wished, STEPS)
+@contextmanager
+def _sqlite_heeding(driver: Any, stop: Stop) -> Iterator[None]:  # noqa: ANN401 - any of a driver's
+    driver.set_progress_handler(lambda: stop.is_wished, STEPS)
+    try:
+        yield
+    except OperationalError:
+        stop.check()  # SQLite swallows what a signal raises while it works
+        raise
+
+
+@contextmanager
+def _postgresql_heeding(driver: Any, _stop: Stop) -> Iterator[None]:  # noqa: ANN401 - psycopg is an extra
+    try:
+        yield
+    except Stopped:
+        driver.cancel_safe(timeout=5)  # else the server would work on for nobody
+        raise
 
 
 def known(conn: Connection) -> dict[str, Relation]:

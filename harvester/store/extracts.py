@@ -123,10 +123,11 @@ def _sqlite_heeding(driver: Any, stop: Stop) -> Iterator[None]:  # noqa: ANN401 
 
 @contextmanager
 def _postgresql_heeding(driver: Any, _stop: Stop) -> Iterator[None]:  # noqa: ANN401 - psycopg is an extra
+    at_work = driver.pgconn.get_cancel()  # outlives the connection, which is closed by then
     try:
         yield
     except Stopped:
-        driver.cancel_safe(timeout=5)  # else the server would work on for nobody
+        at_work.cancel()  # else the server would work on for nobody
         raise
 
 
@@ -159,7 +160,7 @@ def chunks(
     With `is_dated` they come in the order of their date, which is one more value at the end.
     """
     query = _query(relation, since=since, is_dated=is_dated)
-    with conn.execution_options(yield_per=ROWS_AT_ONCE).execute(query) as result:
+    with conn.execute(query.execution_options(yield_per=ROWS_AT_ONCE)) as result:
         yield from result.partitions()
 
 

@@ -83,8 +83,10 @@ def test_the_wheel_holds_the_program_its_migrations_and_the_example(wheel: Path)
     modules = {path.relative_to(ROOT).as_posix() for path in (ROOT / "harvester").rglob("*.py")}
     beside = [path.relative_to(ROOT) for path in (ROOT / "migrations").rglob("*.py")]
     migrations = {f"harvester/{path.as_posix()}" for path in beside}
+    shown = {path.name for path in (ROOT / "docs" / "integrations").iterdir()}
+    integrations = {f"harvester/integrations/{name}" for name in shown}
     expected = modules | migrations | {"harvester/py.typed", "harvester/config.example.toml"}
-    assert expected <= names
+    assert expected | integrations <= names
     assert {name for name in names if not name.startswith((f"{TAG}-", "harvester/"))} == set()
     assert not [name for name in names if "__pycache__" in name or "/tests/" in name]
 

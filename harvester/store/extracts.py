@@ -147,7 +147,7 @@ def relations(conn: Connection, names: Sequence[str] = ()) -> list[Relation]:
     missing = next((name for name in names if name not in there), None)
     if missing is not None:
         near = get_close_matches(missing, there, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted(there))}"
+        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(there)}"
         raise ConfigError(f"there is no table {missing!r} to export; {hint}")
     return [there[name] for name in dict.fromkeys(names)]
 
@@ -189,8 +189,8 @@ def _value(table: FromClause, name: str, kind: Kind) -> sa.ColumnElement[Any]:
 
 
 def _tables() -> dict[str, Relation]:
-    wanted = (one for name, one in schema.metadata.tables.items() if name not in _NOT_FOR_USERS)
-    return {table.name: _table(table) for table in wanted}
+    tables = schema.metadata.tables
+    return {name: _table(tables[name]) for name in sorted(tables.keys() - _NOT_FOR_USERS)}
 
 
 def _table(table: sa.Table) -> Relation:

@@ -10,7 +10,7 @@ ALEMBIC := $(BIN)/alembic -x url=sqlite:///$(VENV)/scratch.db
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check fmt migrate bench wheel clean
+.PHONY: help demo test check fmt migrate docs bench wheel clean
 
 help: ## say what can be made (this)
 	@awk -F ': .*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -39,6 +39,9 @@ migrate: $(VENV)/dev ## write a migration for a changed schema: make migrate M="
 	$(ALEMBIC) upgrade head
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(ALEMBIC) revision --autogenerate -m "$(M)"
 
+docs: $(VENV)/runtime ## write the pages that are made: docs/schema.md, answers of docs/cookbook.md
+	$(BIN)/python -m docs
+
 bench: $(VENV)/bench ## measure ra-harvester beside others: make bench [QUICK=1] [DOC=1]
 	$(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(if $(DOC),--write docs/performance.md)
 
@@ -48,7 +51,7 @@ wheel: $(VENV)/dev ## build the wheel in dist/
 clean: ## remove everything that these chores made
 	rm -rf $(VENV) build dist htmlcov .coverage .coverage.* demo.db demo.db-* demo.db.*
 	rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache
-	find benchmarks harvester migrations tests -name __pycache__ -prune -exec rm -rf {} +
+	find benchmarks docs harvester migrations tests -name __pycache__ -prune -exec rm -rf {} +
 
 # --- setting up ------------------------------------------------------------------------------
 

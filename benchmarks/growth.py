@@ -20,7 +20,7 @@ from benchmarks.process import Cost
 from benchmarks.site import Site
 from benchmarks.world import FIRST_ACHIEVEMENT
 
-SHARE = 0.1  # of the achievements move in each step: enough polls to measure their time
+SHARE = 0.5  # of the achievements move in each step: enough polls to tell their time from noise
 
 
 @dataclass

@@ -122,13 +122,13 @@ def _ask_in_spite_of_bugs(
 
 def _next(harvest: Harvest, selection: Selection, in_hand: Sequence[Poll] = ()) -> Poll | None:
     choice = Choice(selection, harvest.meter, harvest.admission, harvest.clock())
-    with harvest.engine.connect() as conn:
+    with harvest.reads.connect() as conn:
         return choice.beside(conn, in_hand) if in_hand else choice.next(conn)
 
 
 def waiting(harvest: Harvest, selection: Selection) -> list[Waiting]:
     """Tell what this round leaves due because what is more urgent will need the budget."""
-    with harvest.engine.connect() as conn:
+    with harvest.reads.connect() as conn:
         return harvest.admission.waiting(conn, harvest.meter, selection, at=harvest.clock())
 
 

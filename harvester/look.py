@@ -62,7 +62,7 @@ def _believed(harvest: Harvest, poll: Poll) -> str | None:
     """Tell the answers that need no reading; none where one may prove or clear an absence."""
     if poll.digests is None or poll.job != "progress":
         return poll.digests
-    with harvest.engine.connect() as conn:
+    with harvest.reads.connect() as conn:
         seen = pairs.eyes(conn, poll, at=harvest.clock()) or poll
         return None if absence.is_suspected(conn, seen.user_id) else poll.digests
 
@@ -90,12 +90,12 @@ def _look(harvest: Harvest, poll: Poll, get: Asker) -> _Look:
 
 
 def _due_left(harvest: Harvest, selection: Selection) -> int:
-    with harvest.engine.connect() as conn:
+    with harvest.reads.connect() as conn:
         return polls.count_due(conn, selection, at=harvest.clock())
 
 
 def _observe(harvest: Harvest, poll: Poll, get: Asker) -> Steps:
-    with harvest.engine.connect() as conn:
+    with harvest.reads.connect() as conn:
         question = ask_of(conn, harvest.settings(), poll, at=harvest.clock())
     return ENDPOINTS[poll.job].observe(get, poll.place, question)
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 
 from sqlalchemy import Connection, Engine
 
@@ -13,7 +14,7 @@ from harvester.clock import Clock
 from harvester.config import Settings
 from harvester.meter import Meter
 from harvester.stop import Stop
-from harvester.store import runs
+from harvester.store import db, runs
 from harvester.store.evidence import Attempt
 from harvester.store.polls import Poll
 from harvester.store.rows import Changes
@@ -54,6 +55,11 @@ class Harvest:
     tell: Callable[[Told], None] = lambda _told: None
     admission: Admission = field(default_factory=Admission)
     in_flight: int = 1
+
+    @cached_property
+    def reads(self) -> Engine:
+        """What looks are for that write nothing."""
+        return db.reads(self.engine)
 
 
 def note(conn: Connection, harvest: Harvest, at: datetime) -> None:

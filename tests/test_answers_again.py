@@ -17,6 +17,7 @@ from harvester.store.polls import Selection
 
 HOUR = timedelta(hours=1)
 PROGRESS, DISTRIBUTION = Selection(jobs=["progress"]), Selection(jobs=["distribution"])
+TICKETS = Selection(jobs=["game-tickets"])
 TWO = '[watch]\ngames = [1]\nusers = ["Ann", "Bob"]'
 HIS_PROGRESS = "progress game 1, player Ann"
 
@@ -73,7 +74,7 @@ def stale(bench: Bench) -> None:
 # --- believed
 
 
-@pytest.mark.parametrize("selection", [PROGRESS, DISTRIBUTION])
+@pytest.mark.parametrize("selection", [PROGRESS, DISTRIBUTION, TICKETS])
 def test_an_equal_answer_is_not_read_and_writes_no_history(
     bench: Bench, reader: Reader, selection: Selection
 ) -> None:
@@ -126,6 +127,17 @@ def test_an_old_answer_that_comes_back_is_read(bench: Bench, ann: str, reader: R
         assert reader.taken() == [progress_of(ann)]
     (held,) = current(bench, schema.progress)
     assert held["playtime_seconds"] == 0
+
+
+def test_a_count_of_tickets_that_is_not_equal_is_read_and_the_new_ticket_listed(
+    bench: Bench, ann: str, reader: Reader
+) -> None:
+    bench.world.open_ticket(11, ann)
+    assert set(outcomes(fetch(bench, TICKETS, is_all=True)).values()) == {"changed"}
+    assert len(reader.taken()) == 2
+    bench.world.advance(hours=1)
+    assert set(outcomes(fetch(bench, TICKETS, is_all=True)).values()) == {"unchanged"}
+    assert reader.taken() == []
 
 
 # --- each for itself
@@ -215,7 +227,7 @@ def test_an_equal_answer_is_read_when_a_list_says_that_an_unlock_in_it_is_gone(
     assert rows(bench, schema.unlock_absences) == []
 
 
-@pytest.mark.parametrize("selection", [PROGRESS, DISTRIBUTION])
+@pytest.mark.parametrize("selection", [PROGRESS, DISTRIBUTION, TICKETS])
 def test_another_version_of_the_program_reads_equal_answers_once(
     bench: Bench, reader: Reader, monkeypatch: pytest.MonkeyPatch, selection: Selection
 ) -> None:

@@ -253,6 +253,7 @@ HINTS = [
     ("SELECT * FROM gmaes", r"gmaes.*, did you mean games\?$"),
     ("SELECT titel FROM games", r"titel.*, did you mean title\?$"),
     ("SELECT g.titel FROM games g", r"titel.*, did you mean title\?$"),
+    ("SELECT awardedat FROM v_unlocks", r"awardedat.*, did you mean awarded_at\?$"),
     ("SELECT * FROM zzzzzz", r"zzzzzz.*; there are .*games.*unlocks"),
     ("SELECT valid_from FROM games", r"refused: [^,;]*valid_from[^,;]*$"),
     ("SELECT zzzzzz FROM games", r"zzzzzz[^,;]*$"),

@@ -66,11 +66,16 @@ def _make_careless(server: str) -> None:
 @pytest.fixture(scope="session")
 def migrated_postgres(postgres: str) -> str:
     """Make one migrated PostgreSQL database that tests copy."""
-    url = _named(postgres, _create(postgres, "template0"))
+    url = empty_postgres(postgres)
     engine = db.connect(url)
     migrate.upgrade(engine, now=NOW)
     engine.dispose()
     return url
+
+
+def empty_postgres(server: str) -> str:
+    """Make an empty database on this server; return its URL."""
+    return _named(server, _create(server, "template0"))
 
 
 def _named(url: str, name: str) -> str:
@@ -135,8 +140,7 @@ def new_engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Calla
         if request.param == "sqlite":
             url = f"sqlite:///{tmp_path}/empty-{len(made)}.db"
         else:
-            server: str = request.getfixturevalue("postgres")
-            url = _named(server, _create(server, "template0"))
+            url = empty_postgres(request.getfixturevalue("postgres"))
         made.append(db.connect(url))
         return made[-1]
 

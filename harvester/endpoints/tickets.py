@@ -40,8 +40,12 @@ def observe_game(get: Get, cursor: Any, ask: Ask) -> Steps:  # noqa: ANN401, ARG
     kinds = (True, False) if ask.is_unofficial else (True,)
     if not ask.has_detail:
         counts = {kind: _count(get, ask, is_promoted=kind) for kind in kinds}
-        batches = [_counts(ask, kind, {"reported": count}) for kind, count in counts.items()]
-        yield Observation(tuple(batches), memory=None)
+        told = [
+            _counts(ask, kind, {"reported": count})
+            for kind, count in counts.items()
+            if count is not None
+        ]
+        yield Observation(tuple(told), memory=None)
         return
     memory = ticket_looks.recall(ask)
     known = ticket_looks.of_kind(ask.tickets, memory.drafts)
@@ -52,8 +56,10 @@ def observe_game(get: Get, cursor: Any, ask: Ask) -> Steps:  # noqa: ANN401, ARG
     yield _observation(ask, memory, told)
 
 
-def _count(get: Get, ask: Ask, *, is_promoted: bool) -> int:
-    return get(payloads.game_tickets(ask.game, is_promoted=is_promoted)).reported
+def _count(get: Get, ask: Ask, *, is_promoted: bool) -> int | None:
+    """Ask how many tickets there are; None: as many as when this was last asked."""
+    answer = get.news(payloads.game_tickets(ask.game, is_promoted=is_promoted))
+    return None if answer is None else answer.reported
 
 
 def _look(get: Get, ask: Ask, own: _List) -> Listed:
@@ -67,8 +73,8 @@ def _look(get: Get, ask: Ask, own: _List) -> Listed:
     if due is not None:
         return _read(get, ask, own, Goal(own.known, due))
     count = _count(get, ask, is_promoted=own.is_promoted)
-    if count == len(own.known):
-        return Listed(count, older=tuple(own.known))
+    if count is None or count == len(own.known):  # the last look accounted for all of them
+        return Listed(len(own.known), older=tuple(own.known))
     return _read(get, ask, own, Goal(own.known, _newest_if_grown(own.known, count), count))
 
 

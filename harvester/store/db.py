@@ -76,7 +76,19 @@ def _begin(conn: Any) -> None:  # noqa: ANN401 - SQLAlchemy's event signature
 
 
 def _begin_immediate(conn: Any) -> None:  # noqa: ANN401 - SQLAlchemy's event signature
-    conn.exec_driver_sql("BEGIN IMMEDIATE")
+    if not conn.get_execution_options().get(_JUST_READS):
+        conn.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+_JUST_READS = "harvester_just_reads"
+
+
+def reads(engine: Engine) -> Engine:
+    """Make an engine of the same connections for the one writer's looks at what it wrote.
+
+    On SQLite it takes no lock and begins no transaction: nobody else writes what is harvested.
+    """
+    return engine.execution_options(**{_JUST_READS: True})
 
 
 def _postgresql(url: str, *, is_read_only: bool) -> Engine:

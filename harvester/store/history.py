@@ -51,12 +51,21 @@ def record(conn: Connection, batch: Batch, *, at: datetime, fetch_id: int | None
         return entities.upsert(conn, batch, at)
     history = schema.HISTORIES[batch.table.name]
     told = _told(history, batch)
-    held = _held(conn, history, batch, told)
-    _guard(held, _newest_end(conn, history, batch, told.keys() - held.keys()), at)
+    held, ended = _known(conn, history, batch, told)
+    _guard(held, ended, at)
     decision = decide(history, told, held, at=at, batch=batch)
     _write(conn, history, decision, at, fetch_id)
     tail = _known_tail(history, told, held, decision) if batch.table is schema.unlocks else 0
     return Changes(len(decision.opened) + len(decision.amended), len(decision.closed), tail)
+
+
+def begin(
+    conn: Connection, table: Table, rows: Sequence[Row], *, at: datetime, fetch_id: int | None
+) -> Changes:
+    """Open the first row of keys that never had one, whose entities show the values already."""
+    stamp = {"valid_from": at, **schema.HISTORIES[table.name].end(None), "fetch_id": fetch_id}
+    many.insert(conn, table, rows, stamp)
+    return Changes(len(rows))
 
 
 def _known_tail(
@@ -138,6 +147,27 @@ def _told(history: schema.History, batch: Batch) -> dict[Key, Row]:
     return {history.key_of(row): row for row in full}
 
 
+def _known(
+    conn: Connection, history: schema.History, batch: Batch, told: Mapping[Key, Row]
+) -> tuple[dict[Key, Held], datetime | None]:
+    """Read the current rows that a batch bears on, and when told keys that have none last ended."""
+    if history.is_large and not batch.complete:
+        return _of_keys(conn, history, batch, told)
+    held = _held(conn, history, batch, told)
+    return held, _newest_end(conn, history, batch, told.keys() - held.keys())
+
+
+def _of_keys(
+    conn: Connection, history: schema.History, batch: Batch, told: Mapping[Key, Row]
+) -> tuple[dict[Key, Held], datetime | None]:
+    """Do so in one statement, where keys have few rows and no index leads to the current one."""
+    query = _current(history, *_narrowed(history, batch), is_ended=True)
+    rows = [*_rows(conn, history, query, _params(history, batch, told))]
+    held = {history.key_of(row): row for row in rows if row["valid_to"] is None}
+    ends = (row["valid_to"] for row in rows if row["valid_to"] and history.key_of(row) not in held)
+    return held, max(ends, default=None)
+
+
 def _held(
     conn: Connection, history: schema.History, batch: Batch, told: Collection[Key]
 ) -> dict[Key, Held]:
@@ -175,11 +205,18 @@ def _rows(
 
 @cache
 def _current(
-    history: schema.History, same: tuple[str, ...], free: str | None = None
+    history: schema.History,
+    same: tuple[str, ...],
+    free: str | None = None,
+    *,
+    is_ended: bool = False,
 ) -> Select[Any]:
-    """Select the current rows of one scope, and there of the keys that vary, if any do."""
-    is_current = history.table.c.valid_to.is_(None)
-    return select(history.table).where(is_current, *_scope(history, same, free))
+    """Select the current rows of one scope, and there of the keys that vary, if any do.
+
+    With `is_ended` the rows that have ended, too.
+    """
+    current = [] if is_ended else [history.table.c.valid_to.is_(None)]
+    return select(history.table).where(*current, *_scope(history, same, free))
 
 
 def _scope(

@@ -87,9 +87,14 @@ class History:
     values: tuple[str, ...]
     entity: Table | None = None
 
+    @property
+    def is_large(self) -> bool:
+        """Whether the primary key alone says which row is current (see `_ended`)."""
+        return "ended" in self.table.c
+
     def end(self, at: datetime | None) -> dict[str, Any]:
         """Tell the columns that say when a row ended, or with None that it holds."""
-        ended = {"ended": int(at.timestamp()) if at else 0} if "ended" in self.table.c else {}
+        ended = {"ended": int(at.timestamp()) if at else 0} if self.is_large else {}
         return {"valid_to": at, **ended}
 
     @cached_property

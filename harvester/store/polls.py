@@ -4,7 +4,7 @@ import json
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -12,11 +12,11 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     RowMapping,
+    Select,
     Update,
     bindparam,
     case,
     func,
-    literal,
     or_,
     select,
 )
@@ -280,14 +280,14 @@ def chosen(conn: Connection, selection: Selection) -> list[Poll]:
     return [of(row) for row in conn.execute(query).mappings()]
 
 
-def _order(at: datetime) -> tuple[ColumnElement[Any], ...]:
-    """Tell in which order polls are asked of which all are due `at` an instant.
+def _order() -> tuple[ColumnElement[Any], ...]:
+    """Tell in which order polls are asked of which all are due `at` an instant, a parameter.
 
     A sweep that is overdue by more than its whole interval goes before all others: else one
     with little churn would never be its turn where the budget never suffices.
     """
     own = polls.c
-    overdue = Seconds(literal(at, schema.Instant)) - Seconds(own.due_at)
+    overdue = Seconds(bindparam("at", type_=schema.Instant)) - Seconds(own.due_at)
     is_starved = (own.priority == SWEEP) & (overdue > own.interval_seconds)
     return (
         own.priority,
@@ -311,9 +311,22 @@ def next_due(
     Sweeps go by what came and went since the last one, first listings so that all of them
     come back to the same instant. Cost: O(polls that are due).
     """
-    query = select(polls).where(*selection.conditions(), polls.c.due_at <= at, *only)
-    row = conn.execute(query.order_by(*_order(at)).limit(1)).mappings().first()
+    chosen = (tuple(own) for own in (selection.jobs, selection.games, selection.users))
+    row = conn.execute(_due(*chosen, tuple(only)), {"at": at}).mappings().first()
     return None if row is None else of(row)
+
+
+@lru_cache(maxsize=16)  # asked before every request, and mostly about the same
+def _due(
+    jobs: tuple[str, ...],
+    games: tuple[int, ...],
+    users: tuple[str, ...],
+    only: tuple[ColumnElement[bool], ...],
+) -> Select[Any]:
+    """Select the most urgent poll of those due `at` an instant, a parameter."""
+    chosen = Selection(jobs, games, users).conditions()
+    query = select(polls).where(*chosen, polls.c.due_at <= bindparam("at"), *only)
+    return query.order_by(*_order()).limit(1)
 
 
 def count_due(conn: Connection, selection: Selection, *, at: datetime) -> int:

@@ -187,10 +187,10 @@ def _create(
         return {}, Changes()
     last = conn.scalar(_LAST) or 0
     ids = {ref: last + number for number, ref in enumerate(refs, start=1)}
-    rows = [{"id": own, "ulid": ref.ulid} for ref, own in ids.items()]
+    rows = [{"id": own, "ulid": ref.ulid, "name": ref.name or None} for ref, own in ids.items()]
     many.insert(conn, users, rows, {"first_seen_at": at})
-    names = [(own, ref.name) for ref, own in ids.items() if ref.name]
-    return ids, _remember_names(conn, names, at, fetch_id)
+    names = [{"user_id": row["id"], "name": row["name"]} for row in rows if row["name"]]
+    return ids, history.begin(conn, user_names, names, at=at, fetch_id=fetch_id)
 
 
 _LAST = select(func.max(users.c.id))

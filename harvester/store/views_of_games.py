@@ -32,7 +32,7 @@ LEFT JOIN games g ON g.id = h.game_id
 SELECT game, open, request, closed + resolved AS done
 FROM v_game_tickets
 WHERE valid_to IS NULL AND is_promoted
-ORDER BY open DESC, game
+ORDER BY open DESC, game_id
 """,
     "Which of my games has the most open tickets now?",
     schema.game_ticket_counts,
@@ -87,7 +87,8 @@ LEFT JOIN games g ON g.id = h.game_id
 SELECT unlocked, players
 FROM v_distribution
 WHERE game_id = 1 AND is_promoted AND is_hardcore
-  AND valid_from <= '2026-01-15' AND (valid_to IS NULL OR valid_to > '2026-01-15')
+  AND valid_from <= '2026-01-15 00:00:00'
+  AND (valid_to IS NULL OR valid_to > '2026-01-15 00:00:00')
 ORDER BY unlocked
 """,
     "How many players held 1, 2, 3 … achievements on a certain day?",

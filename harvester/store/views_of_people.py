@@ -90,7 +90,7 @@ LEFT JOIN users u ON u.id = h.user_id
 SELECT developer, open, total
 FROM v_developer_tickets
 WHERE valid_to IS NULL
-ORDER BY open DESC, developer
+ORDER BY open DESC, developer_id
 """,
     "How many open tickets does each watched developer have?",
     schema.developer_ticket_counts,
@@ -131,7 +131,7 @@ LEFT JOIN games g ON g.id = a.game_id
 SELECT time, "user", achievement
 FROM v_unlocks
 WHERE game_id = 1 AND valid_to IS NULL
-ORDER BY time DESC, "user", achievement
+ORDER BY time DESC, achievement_id, user_id
 LIMIT 5
 """,
     "What was unlocked last in a game?",
@@ -160,7 +160,8 @@ GROUP BY {day},
 
 UNLOCKS_PER_DAY: Final = View(
     "v_unlocks_per_day",
-    "unlocks that hold now, counted by UTC day; days on which nobody unlocked have no row",
+    "unlocks that hold now, counted by UTC day, as far as the lists are read; a day without "
+    "any has no row",
     _unlocks_per_day,
     {
         "time": "the day, by the hardcore date or else the first one",
@@ -211,7 +212,7 @@ LEFT JOIN games g ON g.id = h.game_id
 SELECT "user", game, awarded, awarded_hardcore, playtime_seconds
 FROM v_progress
 WHERE valid_to IS NULL
-ORDER BY completion DESC, game
+ORDER BY completion DESC, user_id, game_id
 """,
     "How far are the players I watch?",
     schema.progress,

@@ -9,7 +9,8 @@ from harvester.store.view import LATEST, View, Words, inherited, same
 # known before it is read, so that its index serves.
 _HELD: Final = f"""
       SELECT a.id AS achievement_id, a.title AS achievement, a.game_id AS game_id,
-             v.game_id AS played, c.unlocks AS unlocks, c.unlocks_hardcore AS unlocks_hardcore,
+             v.game_id AS played, v.is_promoted AS is_promoted,
+             c.unlocks AS unlocks, c.unlocks_hardcore AS unlocks_hardcore,
              CASE WHEN c.valid_from > v.valid_from
                   THEN c.valid_from ELSE v.valid_from END AS began,
              CASE WHEN coalesce(c.valid_to, {LATEST}) < coalesce(v.valid_to, {LATEST})
@@ -20,48 +21,55 @@ _HELD: Final = f"""
         ON v.achievement_id = a.id
        AND v.valid_from < coalesce(c.valid_to, {LATEST})
        AND coalesce(v.valid_to, {LATEST}) > c.valid_from"""
-_TOLD: Final = """h.achievement_id, h.achievement, h.game_id, h.played,
-           h.unlocks, h.unlocks_hardcore, h.ended"""
+_TOLD: Final = """h.achievement_id, h.achievement, h.game_id,
+           h.is_promoted, h.unlocks, h.unlocks_hardcore"""
 _RARITY: Final = f"""
 SELECT s.since AS time,
        s.game_id AS game_id,
        g.title AS game,
        s.achievement_id AS achievement_id,
        s.achievement AS achievement,
+       s.is_promoted AS is_promoted,
        s.unlocks AS unlocks,
        s.unlocks_hardcore AS unlocks_hardcore,
-       p.players AS players,
-       CAST(s.unlocks AS DOUBLE PRECISION) / nullif(p.players, 0) AS rarity,
-       CAST(s.unlocks_hardcore AS DOUBLE PRECISION) / nullif(p.players, 0) AS rarity_hardcore,
+       s.players AS players,
+       CAST(s.unlocks AS DOUBLE PRECISION) / nullif(s.players, 0) AS rarity,
+       CAST(s.unlocks_hardcore AS DOUBLE PRECISION) / nullif(s.players, 0) AS rarity_hardcore,
        (
          SELECT r.true_ratio FROM achievement_ratios r
          WHERE r.achievement_id = s.achievement_id AND r.valid_from <= s.since
          ORDER BY r.valid_from DESC LIMIT 1
        ) AS true_ratio,
        s.since AS valid_from,
-       coalesce((
-         SELECT CASE WHEN min(n.valid_from) < coalesce(s.ended, {LATEST})
-                     THEN min(n.valid_from) END
-         FROM game_counters n WHERE n.game_id = s.played AND n.valid_from > s.since
-       ), s.ended) AS valid_to
+       s.until AS valid_to
 FROM (
-    SELECT {_TOLD}, h.began AS since
+    SELECT {_TOLD}, p.players, h.began AS since,
+           CASE WHEN p.game_id IS NULL THEN coalesce((
+                  SELECT CASE WHEN min(n.valid_from) < coalesce(h.ended, {LATEST})
+                              THEN min(n.valid_from) END
+                  FROM game_counters n WHERE n.game_id = h.played AND n.valid_from > h.began
+                ), h.ended)
+                WHEN coalesce(p.valid_to, {LATEST}) < coalesce(h.ended, {LATEST})
+                THEN p.valid_to ELSE h.ended END AS until
     FROM ({_HELD}
     ) h
+    LEFT JOIN game_counters p
+      ON p.game_id = h.played
+     AND p.valid_from = (
+       SELECT max(n.valid_from) FROM game_counters n
+       WHERE n.game_id = h.played AND n.valid_from <= h.began
+     )
+     AND coalesce(p.valid_to, {LATEST}) > h.began
     UNION ALL
-    SELECT {_TOLD}, q.valid_from AS since
+    SELECT {_TOLD}, q.players, q.valid_from AS since,
+           CASE WHEN coalesce(q.valid_to, {LATEST}) < coalesce(h.ended, {LATEST})
+                THEN q.valid_to ELSE h.ended END AS until
     FROM ({_HELD}
     ) h
     JOIN game_counters q
       ON q.game_id = h.played
      AND q.valid_from > h.began AND q.valid_from < coalesce(h.ended, {LATEST})
 ) s
-LEFT JOIN game_counters p
-  ON p.game_id = s.played
- AND p.valid_from = (
-   SELECT max(n.valid_from) FROM game_counters n
-   WHERE n.game_id = s.played AND n.valid_from <= s.since
- )
 LEFT JOIN games g ON g.id = s.game_id
 """
 
@@ -71,6 +79,7 @@ RARITY: Final = View(
     same(_RARITY),
     {
         **inherited("time", "game_id", "game", "achievement_id", "achievement"),
+        "is_promoted": "true: it was official then; counters of others stand still",
         "unlocks": "ranked players who unlocked it in any mode",
         "unlocks_hardcore": "ranked players who unlocked it in hardcore",
         "players": "ranked players of the game it belonged to then",
@@ -82,8 +91,8 @@ RARITY: Final = View(
     """
 SELECT achievement, unlocks, players, round(CAST(100 * rarity AS NUMERIC), 1) AS percent
 FROM v_rarity
-WHERE game_id = 1 AND valid_to IS NULL
-ORDER BY rarity, achievement
+WHERE game_id = 1 AND is_promoted AND valid_to IS NULL
+ORDER BY rarity, achievement_id
 LIMIT 5
 """,
     "Which achievements of a game are the rarest?",

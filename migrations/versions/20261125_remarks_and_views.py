@@ -166,28 +166,33 @@ SELECT s.since AS time,
        g.title AS game,
        s.achievement_id AS achievement_id,
        s.achievement AS achievement,
+       s.is_promoted AS is_promoted,
        s.unlocks AS unlocks,
        s.unlocks_hardcore AS unlocks_hardcore,
-       p.players AS players,
-       CAST(s.unlocks AS DOUBLE PRECISION) / nullif(p.players, 0) AS rarity,
-       CAST(s.unlocks_hardcore AS DOUBLE PRECISION) / nullif(p.players, 0) AS rarity_hardcore,
+       s.players AS players,
+       CAST(s.unlocks AS DOUBLE PRECISION) / nullif(s.players, 0) AS rarity,
+       CAST(s.unlocks_hardcore AS DOUBLE PRECISION) / nullif(s.players, 0) AS rarity_hardcore,
        (
          SELECT r.true_ratio FROM achievement_ratios r
          WHERE r.achievement_id = s.achievement_id AND r.valid_from <= s.since
          ORDER BY r.valid_from DESC LIMIT 1
        ) AS true_ratio,
        s.since AS valid_from,
-       coalesce((
-         SELECT CASE WHEN min(n.valid_from) < coalesce(s.ended, '9999-12-31')
-                     THEN min(n.valid_from) END
-         FROM game_counters n WHERE n.game_id = s.played AND n.valid_from > s.since
-       ), s.ended) AS valid_to
+       s.until AS valid_to
 FROM (
-    SELECT h.achievement_id, h.achievement, h.game_id, h.played,
-           h.unlocks, h.unlocks_hardcore, h.ended, h.began AS since
+    SELECT h.achievement_id, h.achievement, h.game_id,
+           h.is_promoted, h.unlocks, h.unlocks_hardcore, p.players, h.began AS since,
+           CASE WHEN p.game_id IS NULL THEN coalesce((
+                  SELECT CASE WHEN min(n.valid_from) < coalesce(h.ended, '9999-12-31')
+                              THEN min(n.valid_from) END
+                  FROM game_counters n WHERE n.game_id = h.played AND n.valid_from > h.began
+                ), h.ended)
+                WHEN coalesce(p.valid_to, '9999-12-31') < coalesce(h.ended, '9999-12-31')
+                THEN p.valid_to ELSE h.ended END AS until
     FROM (
       SELECT a.id AS achievement_id, a.title AS achievement, a.game_id AS game_id,
-             v.game_id AS played, c.unlocks AS unlocks, c.unlocks_hardcore AS unlocks_hardcore,
+             v.game_id AS played, v.is_promoted AS is_promoted,
+             c.unlocks AS unlocks, c.unlocks_hardcore AS unlocks_hardcore,
              CASE WHEN c.valid_from > v.valid_from
                   THEN c.valid_from ELSE v.valid_from END AS began,
              CASE WHEN coalesce(c.valid_to, '9999-12-31') < coalesce(v.valid_to, '9999-12-31')
@@ -199,12 +204,22 @@ FROM (
        AND v.valid_from < coalesce(c.valid_to, '9999-12-31')
        AND coalesce(v.valid_to, '9999-12-31') > c.valid_from
     ) h
+    LEFT JOIN game_counters p
+      ON p.game_id = h.played
+     AND p.valid_from = (
+       SELECT max(n.valid_from) FROM game_counters n
+       WHERE n.game_id = h.played AND n.valid_from <= h.began
+     )
+     AND coalesce(p.valid_to, '9999-12-31') > h.began
     UNION ALL
-    SELECT h.achievement_id, h.achievement, h.game_id, h.played,
-           h.unlocks, h.unlocks_hardcore, h.ended, q.valid_from AS since
+    SELECT h.achievement_id, h.achievement, h.game_id,
+           h.is_promoted, h.unlocks, h.unlocks_hardcore, q.players, q.valid_from AS since,
+           CASE WHEN coalesce(q.valid_to, '9999-12-31') < coalesce(h.ended, '9999-12-31')
+                THEN q.valid_to ELSE h.ended END AS until
     FROM (
       SELECT a.id AS achievement_id, a.title AS achievement, a.game_id AS game_id,
-             v.game_id AS played, c.unlocks AS unlocks, c.unlocks_hardcore AS unlocks_hardcore,
+             v.game_id AS played, v.is_promoted AS is_promoted,
+             c.unlocks AS unlocks, c.unlocks_hardcore AS unlocks_hardcore,
              CASE WHEN c.valid_from > v.valid_from
                   THEN c.valid_from ELSE v.valid_from END AS began,
              CASE WHEN coalesce(c.valid_to, '9999-12-31') < coalesce(v.valid_to, '9999-12-31')
@@ -220,12 +235,6 @@ FROM (
       ON q.game_id = h.played
      AND q.valid_from > h.began AND q.valid_from < coalesce(h.ended, '9999-12-31')
 ) s
-LEFT JOIN game_counters p
-  ON p.game_id = s.played
- AND p.valid_from = (
-   SELECT max(n.valid_from) FROM game_counters n
-   WHERE n.game_id = s.played AND n.valid_from <= s.since
- )
 LEFT JOIN games g ON g.id = s.game_id
 """,
     "v_progress": """

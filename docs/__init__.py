@@ -1,0 +1,1 @@
+"""The pages that are made by `make docs`, and what makes them."""

@@ -168,3 +168,20 @@ runs = Table(
     Column("not_before_at", Instant, doc="RA asked us to wait until then"),
     info={"about": "every process that harvested"},
 )
+
+interruptions = Table(
+    "interruptions",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=False, doc="our own number"),
+    Column("reason", Text, nullable=False, doc="what kept the harvest from asking, in words"),
+    Column(
+        "priority",
+        SmallInteger,
+        nullable=False,
+        doc="polls of this priority waited, and all less urgent ones; 0: all",
+    ),
+    Column("started_at", Instant, nullable=False, doc="when it was first met"),
+    Column("ended_at", Instant, doc="when polls were asked again; null: it lasts"),
+    CheckConstraint("ended_at >= started_at", name="interval"),
+    info={"about": "when polls were not asked though they were due, and why"},
+)

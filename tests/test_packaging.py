@@ -87,8 +87,10 @@ def test_the_wheel_holds_the_program_its_migrations_and_the_example(wheel: Path)
         own for kind in ("templates", "static") for own in (ROOT / "harvester/web" / kind).iterdir()
     ]
     modules |= {path.relative_to(ROOT).as_posix() for path in pages}
+    shown = {path.name for path in (ROOT / "docs" / "integrations").iterdir()}
+    integrations = {f"harvester/integrations/{name}" for name in shown}
     expected = modules | migrations | {"harvester/py.typed", "harvester/config.example.toml"}
-    assert expected <= names
+    assert expected | integrations <= names
     assert {name for name in names if not name.startswith((f"{TAG}-", "harvester/"))} == set()
     assert not [name for name in names if "__pycache__" in name or "/tests/" in name]
 

@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "top": ("top", "Show what changed most over a period."),
     "report": ("report", "Write a report: one HTML file with pictures and numbers."),
     "query": ("answers", "Ask the collected history in SQL."),
+    "export": ("export", "Write the tables to files."),
     "note": ("note", "Remark on the data: what happened when."),
     "serve": ("serve", "Show the collected history in a browser."),
     "db": ("database", "Look after the database."),

@@ -3,7 +3,7 @@
 import tempfile
 from pathlib import Path
 
-from docs import cookbook, schema_page, world
+from docs import cookbook, schema_page, showcase, world
 from harvester.store import db
 
 HERE = Path(__file__).parent
@@ -18,6 +18,8 @@ def main() -> None:
         with engine.connect() as conn:
             (HERE / "schema.md").write_text(schema_page.page(conn))
             cookbook.PAGE.write_text(cookbook.answered(cookbook.PAGE.read_text(), conn))
+            showcase.draw(conn, HERE / "images")
+        showcase.update(path)
         engine.dispose()
 
 

@@ -4,11 +4,12 @@ due poll -> look (`look`) -> told; how a round ends early is decided here and no
 """
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 
 from sqlalchemy.exc import InternalError, OperationalError
 
-from harvester import flight, outcome, watchlist
+from harvester import flight, outcome, standstill, watchlist
 from harvester.admission import Waiting
 from harvester.choice import Choice
 from harvester.errors import GaveUp, HarvesterError, Refused, Struck
@@ -55,7 +56,9 @@ def round_of(harvest: Harvest, selection: Selection) -> Iterator[Told]:
     with harvest.engine.begin() as conn:
         polls.pull_back(conn, at=harvest.clock())
     walk = _one_by_one if harvest.in_flight == 1 else _together
-    yield from walk(harvest, selection, struck)
+    with standstill.noted(harvest), closing(walk(harvest, selection, struck)) as told:
+        yield from standstill.ended(harvest, told)
+    standstill.settle(harvest)
     if struck:
         raise Struck(
             f"a bug struck {len(struck)} polls (first: {struck[0].job} {struck[0].target}), which "
@@ -63,7 +66,7 @@ def round_of(harvest: Harvest, selection: Selection) -> Iterator[Told]:
         )
 
 
-def _one_by_one(harvest: Harvest, selection: Selection, struck: list[Poll]) -> Iterator[Told]:
+def _one_by_one(harvest: Harvest, selection: Selection, struck: list[Poll]) -> Generator[Told]:
     while (poll := _next(harvest, selection)) is not None:
         harvest.stop.check()
         _give_up_where_asked_to_wait(harvest)
@@ -73,7 +76,7 @@ def _one_by_one(harvest: Harvest, selection: Selection, struck: list[Poll]) -> I
         _give_up_when_unavailable(harvest, told)
 
 
-def _together(harvest: Harvest, selection: Selection, struck: list[Poll]) -> Iterator[Told]:
+def _together(harvest: Harvest, selection: Selection, struck: list[Poll]) -> Generator[Told]:
     """Ask several polls at once, each in a thread of its own (see `flight`)."""
     failed: Told | None = None
     refused: Poll | None = None

@@ -14,7 +14,7 @@ from harvester.clock import Clock
 from harvester.config import Settings
 from harvester.meter import Meter
 from harvester.stop import Stop
-from harvester.store import db, runs
+from harvester.store import db, interruptions, runs
 from harvester.store.evidence import Attempt
 from harvester.store.polls import Poll
 from harvester.store.rows import Changes
@@ -76,9 +76,14 @@ def note(conn: Connection, harvest: Harvest, at: datetime) -> None:
 
 
 def beat(harvest: Harvest) -> None:
-    """Tell the database that this process lives, though it asks nothing."""
+    """Tell the database that this process lives, though it asks nothing.
+
+    Where its machine slept since the last time, that is written down, too.
+    """
+    at = harvest.clock()
     with harvest.engine.begin() as conn:
-        note(conn, harvest, harvest.clock())
+        interruptions.slept(conn, runs.beat_at(conn, harvest.run) or at, at=at)
+        note(conn, harvest, at)
 
 
 def pause(harvest: Harvest, seconds: float) -> None:

@@ -14,7 +14,7 @@ Connect = Callable[[socket.socket, object], object]
 hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
 
-pytest_plugins = ["worlds", "commands", "harvests", "looks"]
+pytest_plugins = ["worlds", "commands", "harvests", "looks", "dashboards"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

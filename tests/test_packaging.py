@@ -83,6 +83,10 @@ def test_the_wheel_holds_the_program_its_migrations_and_the_example(wheel: Path)
     modules = {path.relative_to(ROOT).as_posix() for path in (ROOT / "harvester").rglob("*.py")}
     beside = [path.relative_to(ROOT) for path in (ROOT / "migrations").rglob("*.py")]
     migrations = {f"harvester/{path.as_posix()}" for path in beside}
+    pages = [
+        own for kind in ("templates", "static") for own in (ROOT / "harvester/web" / kind).iterdir()
+    ]
+    modules |= {path.relative_to(ROOT).as_posix() for path in pages}
     expected = modules | migrations | {"harvester/py.typed", "harvester/config.example.toml"}
     assert expected <= names
     assert {name for name in names if not name.startswith((f"{TAG}-", "harvester/"))} == set()

@@ -4,6 +4,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Final, TypedDict, TypeVar, Unpack
 from zoneinfo import ZoneInfo
 
@@ -21,6 +22,7 @@ from harvester.cli.options import (
     several_games,
     several_users,
 )
+from harvester.cli.plotting import beside, draw, plot
 from harvester.cli.reading import reading
 from harvester.cli.session import note, show
 from harvester.errors import ConfigError
@@ -65,11 +67,19 @@ class _Asked(TypedDict):
 @option("--delta", "is_delta", is_flag=True, help="Also the change since the last known point.")
 @option("--at", help="With distribution: as it was then, in numbers.")
 @option("--vs", help="And beside it, as it was then.")
+@plot
 @in_format
 @common
 @click.pass_obj
 def trend(
-    chosen: Globals, /, *, name: str | None, is_list: bool, form: str, **asked: Unpack[_Asked]
+    chosen: Globals,
+    /,
+    *,
+    name: str | None,
+    is_list: bool,
+    picture: Path | None,
+    form: str,
+    **asked: Unpack[_Asked],
 ) -> None:
     """Show how something changed over time.
 
@@ -84,9 +94,14 @@ def trend(
     if name is None:
         raise click.UsageError("say which one; `harvester trend --list` tells what there is.")
     if asked["at"] or asked["vs"]:
-        show(_compared(chosen, name, **asked), trends.COMPARED, form)
+        compared = _compared(chosen, name, **asked)
+        if picture:
+            draw(picture, name, beside(compared, *_moments(asked)), asked["zone"])
+        show(compared, trends.COMPARED, form)
         return
     told = _answered(chosen, name, **asked)
+    if picture:
+        draw(picture, name, told.rows, asked["zone"], told.notes)
     rows = _localized(_barred(told.rows, name, form), form, asked["zone"])
     show(rows, list(rows[0]) if rows else ["time"], form)
     if told.missing or not rows:
@@ -139,10 +154,14 @@ def _compared(chosen: Globals, name: str, **asked: Unpack[_Asked]) -> list[Row]:
     """Hold the distributions of games at two instants beside each other."""
     if name != "distribution" or asked["at"] is None or not asked["games"]:
         raise ConfigError("--at, and --vs beside it, go with: trend distribution --game ID")
-    at = _instant("at", asked["at"], asked)
-    vs = _instant("vs", asked["vs"], asked) if asked["vs"] else None
+    at, vs = _moments(asked)
     with reading(chosen) as engine, engine.connect() as conn:
         return trends.compare(conn, asked["games"], at=at, vs=vs)
+
+
+def _moments(asked: _Asked) -> tuple[datetime, datetime | None]:
+    at, vs = (_instant(name, asked[name] or "now", asked) for name in ("at", "vs"))
+    return at, vs if asked["vs"] else None
 
 
 def _instant(name: str, text: str, asked: _Asked) -> datetime:

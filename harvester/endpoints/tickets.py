@@ -40,12 +40,12 @@ def observe_game(get: Get, cursor: Any, ask: Ask) -> Steps:  # noqa: ANN401, ARG
     kinds = (True, False) if ask.is_unofficial else (True,)
     if not ask.has_detail:
         counts = {kind: _count(get, ask, is_promoted=kind) for kind in kinds}
-        told = [
+        batches = [
             _counts(ask, kind, {"reported": count})
             for kind, count in counts.items()
             if count is not None
         ]
-        yield Observation(tuple(told), memory=None)
+        yield Observation(tuple(batches), memory=None)
         return
     memory = ticket_looks.recall(ask)
     known = ticket_looks.of_kind(ask.tickets, memory.drafts)

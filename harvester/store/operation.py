@@ -86,6 +86,13 @@ Index(
     sqlite_where=text("watched_to IS NULL"),
     postgresql_where=text("watched_to IS NULL"),
 )
+Index(None, polls.c.game_id)
+Index(  # few fail: how many is told on every page
+    "ix_polls_failing",
+    polls.c.failures,
+    sqlite_where=text("watched_to IS NULL AND failures > 0"),
+    postgresql_where=text("watched_to IS NULL AND failures > 0"),
+)
 Index(None, polls.c.achievement_id)
 
 OUTCOMES = ("changed", "unchanged", "not_found", "unavailable", "invalid", "refused")
@@ -167,4 +174,21 @@ runs = Table(
     Column("quiet_since_at", Instant, doc="the last 429, or doubling of the pace since"),
     Column("not_before_at", Instant, doc="RA asked us to wait until then"),
     info={"about": "every process that harvested"},
+)
+
+interruptions = Table(
+    "interruptions",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=False, doc="our own number"),
+    Column("reason", Text, nullable=False, doc="what kept the harvest from asking, in words"),
+    Column(
+        "priority",
+        SmallInteger,
+        nullable=False,
+        doc="polls of this priority waited, and all less urgent ones; 0: all",
+    ),
+    Column("started_at", Instant, nullable=False, doc="when it was first met"),
+    Column("ended_at", Instant, doc="when polls were asked again; null: it lasts"),
+    CheckConstraint("ended_at >= started_at", name="interval"),
+    info={"about": "when polls were not asked though they were due, and why"},
 )

@@ -1,8 +1,6 @@
 """How the harvest is doing: what every poll came to, how much of its time it was looked at.
 
-A hole is a distance between two successful looks that is longer than the tolerance allows for
-the interval then in force: between them, before the first, or since the last. Coverage is the
-share of the watched time, 30 days at most, that lies in no hole.
+Coverage is the share of the watched time, 30 days at most, that lies in no hole (`coverage`).
 """
 
 import os
@@ -12,21 +10,10 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any, Final
 
-from sqlalchemy import (
-    CTE,
-    ColumnElement,
-    Connection,
-    Row,
-    Select,
-    and_,
-    case,
-    func,
-    literal,
-    select,
-)
+from sqlalchemy import Connection, Row, Select, func, select
 
-from harvester.store import runs, schema
-from harvester.store.evidence import TOLERANCE
+from harvester.store import coverage, runs, schema
+from harvester.store.coverage import Window
 from harvester.store.instants import Seconds
 
 COLUMNS: Final = (
@@ -40,8 +27,7 @@ COLUMNS: Final = (
 )
 LOOKED_BACK: Final = timedelta(days=30)
 
-polls, fetches = schema.polls, schema.fetches
-_SUCCESSES = fetches.c.outcome.in_(["changed", "unchanged"])
+polls = schema.polls
 
 
 def status(conn: Connection, *, at: datetime, is_each: bool = False) -> list[dict[str, Any]]:
@@ -62,71 +48,14 @@ def next_due(conn: Connection) -> dict[str, datetime]:
 
 
 def _looked_at(at: datetime) -> Select[Any]:
-    """Select the watched polls, with the seconds in holes between looks, and the last look."""
-    looks = _looks(at)
-    holes = (
-        select(
-            looks.c.poll_id,
-            func.sum(_hole(looks)).label("holes"),
-            func.max(looks.c.last_at).label("looked_at"),
-        )
-        .group_by(looks.c.poll_id)
-        .subquery()
-    )
-    told = select(polls, holes.c.holes, holes.c.looked_at)
-    joined = told.outerjoin_from(polls, holes, holes.c.poll_id == polls.c.id)
+    """Select the watched polls with the seconds that lie in holes."""
+    holes = coverage.holes(Window(at - LOOKED_BACK, at, at))
+    seconds = Seconds(holes.c.to_at) - Seconds(holes.c.from_at)
+    missed = select(holes.c.poll_id, func.sum(seconds).label("missed"))
+    sums = missed.group_by(holes.c.poll_id).subquery()
+    told = select(polls, sums.c.missed).outerjoin_from(polls, sums, sums.c.poll_id == polls.c.id)
     order = (polls.c.job, polls.c.game_id, polls.c.achievement_id, polls.c.target)
-    return joined.where(polls.c.watched_to.is_(None)).order_by(*order)
-
-
-def _looks(at: datetime) -> CTE:
-    """List the successful looks of the time in question, each with the end of the one before."""
-    start = _later(polls.c.watched_from, literal(at - LOOKED_BACK, schema.Instant))
-    before = func.lag(fetches.c.last_at).over(
-        partition_by=fetches.c.poll_id, order_by=(fetches.c.last_at, fetches.c.id)
-    )
-    return (
-        select(
-            fetches.c.poll_id,
-            fetches.c.first_at,
-            fetches.c.last_at,
-            func.coalesce(before, polls.c.watched_from, type_=schema.Instant).label("since"),
-            start.label("start"),
-            func.coalesce(fetches.c.interval_seconds, polls.c.interval_seconds).label("promised"),
-        )
-        .join(polls, polls.c.id == fetches.c.poll_id)
-        .where(polls.c.watched_to.is_(None), _SUCCESSES)
-        .where(fetches.c.last_at >= func.coalesce(_edge(start), start, type_=schema.Instant))
-        .cte("looks")
-    )
-
-
-def _edge(start: ColumnElement[datetime]) -> ColumnElement[datetime]:
-    """Find the last look before the time in question: a hole may reach over its edge."""
-    earlier = fetches.alias("earlier")
-    return (
-        select(func.max(earlier.c.last_at))
-        .where(
-            earlier.c.poll_id == polls.c.id,
-            earlier.c.outcome.in_(["changed", "unchanged"]),
-            earlier.c.last_at >= polls.c.watched_from,
-            earlier.c.last_at < start,
-        )
-        .correlate(polls)
-        .scalar_subquery()
-    )
-
-
-def _hole(looks: CTE) -> ColumnElement[int]:
-    """Tell the seconds of the hole before a look that lie in the time in question."""
-    whole = Seconds(looks.c.first_at) - Seconds(looks.c.since)
-    visible = Seconds(looks.c.first_at) - Seconds(_later(looks.c.since, looks.c.start))
-    is_hole = and_(whole > TOLERANCE * looks.c.promised, visible > 0)
-    return case((is_hole, visible), else_=0)
-
-
-def _later(one: ColumnElement[datetime], other: ColumnElement[datetime]) -> ColumnElement[datetime]:
-    return case((one > other, one), else_=other)
+    return told.where(polls.c.watched_to.is_(None)).order_by(*order)
 
 
 def _row(poll: Row[Any], at: datetime) -> dict[str, Any]:
@@ -140,10 +69,7 @@ def _coverage(poll: Row[Any], at: datetime) -> float | None:
     watched: float = (at - start).total_seconds()
     if watched <= 0:
         return None
-    looked_at = poll.looked_at or poll.watched_from
-    is_late = (at - looked_at).total_seconds() > TOLERANCE * poll.interval_seconds
-    late: float = (at - max(looked_at, start)).total_seconds() if is_late else 0
-    return round(1 - (int(poll.holes or 0) + late) / watched, 4)
+    return round(1 - int(poll.missed or 0) / watched, 4)
 
 
 def _folded(rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:

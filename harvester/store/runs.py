@@ -105,6 +105,11 @@ _BEAT = (
 )
 
 
+def beat_at(conn: Connection, run: int) -> datetime | None:
+    """Tell when a run gave its last sign of life."""
+    return conn.scalar(select(runs.c.beat_at).where(runs.c.id == run))
+
+
 def end(conn: Connection, run: int, *, at: datetime) -> None:
     """End a run in good order."""
     conn.execute(runs.update().where(runs.c.id == run).values(ended_at=at, beat_at=at))

@@ -27,7 +27,7 @@ from sqlalchemy import (
 from sqlalchemy.schema import SchemaItem
 
 from harvester.store.intervals import HISTORIES, History, Id, Instant, Key, metadata, versioned
-from harvester.store.operation import OUTCOMES, fetches, polls, runs
+from harvester.store.operation import OUTCOMES, fetches, interruptions, polls, runs
 
 __all__ = [  # made elsewhere, and part of the schema all the same
     "HISTORIES",
@@ -36,6 +36,7 @@ __all__ = [  # made elsewhere, and part of the schema all the same
     "Instant",
     "Key",
     "fetches",
+    "interruptions",
     "metadata",
     "polls",
     "runs",
@@ -290,6 +291,21 @@ progress = versioned(
     ],
     about="how far a player is in a game",
 )
+
+
+def _index_of_the_past(table: Table, *columns: str) -> None:
+    """Find what ended in a period without reading the rest; it only ever grows at its end."""
+    past = text("valid_to IS NOT NULL")
+    own = (table.c[name] for name in ("valid_to", *columns))
+    Index(f"ix_{table.name}_ended", *own, sqlite_where=past, postgresql_where=past)
+
+
+# With all that a ranking (`top`) needs of a row, so that it need not look the row up.
+_index_of_the_past(game_counters, "game_id", "valid_from", "players")
+_index_of_the_past(achievement_counters, "achievement_id", "valid_from", "unlocks")
+_index_of_the_past(game_ticket_counts, "game_id", "is_promoted", "valid_from", "reported")
+_index_of_the_past(distribution, "game_id", "is_promoted", "is_hardcore")
+_index_of_the_past(progress, "user_id", "game_id", "valid_from", "awarded")
 
 unlock_absences = Table(  # unlocks that one complete listing lacked: a second one closes them
     "unlock_absences",

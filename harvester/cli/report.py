@@ -1,0 +1,45 @@
+"""`harvester report`: everything that is watched, as one HTML file."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from harvester import clock
+from harvester.cli.options import Globals, common, option
+from harvester.cli.reading import reading
+from harvester.cli.saved import save
+from harvester.cli.session import note
+from harvester.errors import ConfigError
+from harvester.store import series
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@option("--since", default="30d", show_default=True, help="A date, a time, or an age.")
+@option("--until", default="now", show_default=True, help="The same.")
+@common
+@click.pass_obj
+def report(chosen: Globals, *, file: Path, since: str, until: str) -> None:
+    """Write a report: one HTML file that needs no network and no JavaScript.
+
+    The watchlist at a glance; tickets, players, distribution, unlocks and rarity of the games
+    that moved most; players and developers; coverage. Pictures, and the numbers below each.
+    """
+    from harvester.report import page  # noqa: PLC0415 - `--help` is to be quick
+
+    start, end = _instant("--since", since), _instant("--until", until)
+    if start >= end:
+        raise ConfigError(f"nothing lies between {since} and {until}")
+    with reading(chosen) as engine, engine.connect() as conn:
+        text = page(conn, since=start, until=end, zone=UTC)
+    save(file, text.encode())
+    note(f"written to {file}")
+
+
+def _instant(name: str, text: str) -> datetime:
+    now = clock.now()
+    try:
+        return min(series.parse_instant(text, now), now)
+    except ValueError as wrong:
+        raise ConfigError(f"{name} {text}: {wrong}") from None

@@ -1,0 +1,132 @@
+"""One figure of the report: a picture that stands in the page, and its numbers as a table.
+
+The picture is drawn in light colours; the page's style replaces each of them where it is dark.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from typing import Any, Final
+
+from harvester import pictures
+from harvester.charts.themes import DARK, LIGHT
+
+Row = Mapping[str, Any]
+
+WIDTH: Final = 500
+UNKNOWN: Final = "\u2013"  # a dash
+_NOISE: Final = re.compile(
+    r' (?:class|role|pointer-events|aria-[a-z]+|version|xmlns:xlink|font-style="normal")="[^"]*"'
+)
+_EMPTY: Final = re.compile(r'<path d="" ?[^>]*/>|<path d="M0,0h[^"]*"[^>]*display="none"[^>]*/>')
+_SIZE: Final = re.compile(r' (?:width|height)="[0-9]+"')
+_DIGITS: Final = 2
+_SHARES: Final = ("rarity", "rarity_hardcore", "completion", "completion_hardcore")
+
+
+@dataclass(frozen=True)
+class Table:
+    """Numbers as text: the heads of the columns, and rows of cells."""
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A picture with its caption and remarks, and the table that says the same."""
+
+    caption: str
+    remarks: Sequence[str]
+    svg: str
+    table: Table
+
+
+def figure(specification: dict[str, Any], table: Table) -> Figure:
+    """Draw a picture for the page; the page itself says what it is about."""
+    title = specification.pop("title")
+    config = {**specification["config"], "aria": False, "background": None}
+    drawn = pictures.picture({**specification, "config": config, "width": WIDTH}, "svg").decode()
+    caption = title["text"].partition(" · ")[0]
+    return Figure(caption, title.get("subtitle", []), _inline(drawn), table)
+
+
+def _inline(svg: str) -> str:
+    """Make a drawing part of a page: short, and scaled by the page. Nothing in it has an id."""
+    return _SIZE.sub("", _EMPTY.sub("", _NOISE.sub("", svg)), count=2)
+
+
+def dark_style() -> Iterable[tuple[str, str]]:
+    """Tell which colours take the place of which where the page is dark."""
+    names = ("ground", "ink", "quiet", "faint", "hole")
+    pairs = [(getattr(LIGHT, name), getattr(DARK, name)) for name in names]
+    return [*pairs, *zip(LIGHT.series, DARK.series, strict=True)]
+
+
+def over_time(rows: Iterable[Row], values: Sequence[str], zone: tzinfo) -> Table:
+    """List values by time, the newest first; columns that tell nothing are left out."""
+    listed = [row for row in reversed(list(rows)) if row.get("is_promoted") is not False]
+    told = [name for name in values if any(row.get(name) is not None for row in listed)]
+    cells = [[when(row["time"], zone), *(number(row.get(name)) for name in told)] for row in listed]
+    return Table(["until", *(name.replace("_", " ") for name in told)], cells)
+
+
+def then_and_now(
+    rows: Iterable[Row], label: Sequence[str], value: str, heads: Sequence[str]
+) -> Table:
+    """List what each subject had at first and at last, and the difference.
+
+    `heads` are those of the columns of `label`. Sorted by the newest value; buckets by themselves.
+    """
+    known: dict[tuple[Any, ...], list[float]] = {}
+    for row in rows:
+        if row.get(value) is not None:
+            known.setdefault(tuple(row[name] for name in label), []).append(row[value])
+    is_share = value in _SHARES
+    lines = sorted(known.items(), key=_by_bucket if "unlocked" in label else _by_last)
+    cells = [[*map(_word, key), *_compared(own, is_share=is_share)] for key, own in lines]
+    return Table([*heads, "then", "now", "change"], cells)
+
+
+def _compared(values: Sequence[float], *, is_share: bool) -> list[str]:
+    then, now = values[0], values[-1]
+    told = [number(own, is_share=is_share) for own in (then, now)]
+    return [*told, change(then, now, is_share=is_share)]
+
+
+def _by_last(line: tuple[Any, Sequence[float]]) -> float:
+    return line[1][-1]
+
+
+def _by_bucket(line: tuple[tuple[int, bool], Any]) -> tuple[int, bool]:
+    return line[0][0], not line[0][1]
+
+
+def _word(value: object) -> str:
+    if isinstance(value, bool):
+        return "hardcore" if value else "casual"
+    return UNKNOWN if value is None else str(value)
+
+
+def when(at: datetime, zone: tzinfo) -> str:
+    """Write an instant as the clock of a zone shows it, without a midnight."""
+    local = at.astimezone(zone)
+    is_midnight = (local.hour, local.minute) == (0, 0)
+    return f"{local:%Y-%m-%d}" if is_midnight else f"{local:%Y-%m-%d %H:%M}"
+
+
+def number(value: float | None, *, is_share: bool = False) -> str:
+    """Write a number for people; a dash where it is not known."""
+    if value is None:
+        return UNKNOWN
+    return f"{value:.{_DIGITS}%}" if is_share else f"{value:,}"
+
+
+def change(then: float | None, now: float | None, *, is_share: bool = False) -> str:
+    """Write a difference with its sign; of shares in percentage points."""
+    if then is None or now is None:
+        return UNKNOWN
+    if is_share:
+        return f"{(now - then) * 100:+.{_DIGITS}f}" if now != then else "0"
+    return f"{now - then:+,}" if now != then else "0"

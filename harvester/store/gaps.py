@@ -1,0 +1,161 @@
+"""When a target was not observed although it was watched, and why.
+
+holes in the evidence (`coverage`) -> stretches of one reason each (`reasons`) -> rows
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import groupby
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Connection, Row, and_, or_, select
+
+from harvester.store import coverage, reasons, schema
+from harvester.store.coverage import Window
+from harvester.store.polls import BACKFILL, ROUTINE, SWEEP, Selection
+from harvester.store.reasons import Hole, Known
+from harvester.store.series import Span
+
+COLUMNS: Final = ("job", "target", "from_at", "to_at", "duration", "reason")
+UNWATCHED: Final = "not yet watched"
+
+polls = schema.polls
+LABEL: Final = tuple(polls.c[name] for name in ("job", "target", "game_id", "achievement_id"))
+
+
+@dataclass(frozen=True)
+class About:
+    """Whom a question is about; nothing said: everybody, also who left the watchlist."""
+
+    jobs: Collection[str] = ()
+    games: Collection[int] = ()
+    users: Collection[str] = ()
+    developers: Collection[str] = ()
+
+    def conditions(self) -> Sequence[ColumnElement[bool]]:
+        """Express it in SQL."""
+        chosen = Selection(self.jobs, self.games).conditions()[1:]
+        is_developers = polls.c.job == "developer-tickets"
+        players = [*Selection(users=self.users).conditions()[1:], ~is_developers]
+        authors = [*Selection(users=self.developers).conditions()[1:], is_developers]
+        people = [and_(*players)] if self.users else []
+        people += [and_(*authors)] if self.developers else []
+        return [*chosen, or_(*people)] if people else chosen
+
+
+EVERYTHING: Final = About()
+
+
+def holes(
+    conn: Connection,
+    *,
+    since: datetime,
+    until: datetime,
+    at: datetime,
+    about: About = EVERYTHING,
+    is_each: bool = False,
+) -> list[dict[str, Any]]:
+    """Return a row of `COLUMNS` for every stretch of one reason in which a poll was not observed.
+
+    `at` is the present, `duration` a `timedelta`; rows also have `game_id` and
+    `achievement_id`. The unlock lists of a game are told together, unless `is_each`. The time
+    before a target was watched is told, too, and lies outside of its coverage: all others
+    add up to what that lacks.
+    Cost: O(evidence in that time, failures), memory for the holes alone.
+    """
+    window = Window(since, min(until, at), at, about.conditions())
+    found = [(row, _hole(row)) for row in _found(conn, window, about)]
+    known = reasons.read(conn, {hole.poll for _, hole in found}, at=at)
+    told = [one for row, hole in found for one in _rows(row, hole, known)]
+    told += _unwatched(conn, window, about)
+    told.sort(key=_order)
+    return told if is_each else list(_folded(told))
+
+
+def is_any(conn: Connection, about: About) -> bool:
+    """Whether anything is, or was, watched that a question is about."""
+    return conn.execute(select(polls.c.id).where(*about.conditions()).limit(1)).first() is not None
+
+
+def _found(conn: Connection, window: Window, about: About) -> Iterable[Row[Any]]:
+    own = coverage.holes(window)
+    query = select(own, *LABEL).join(polls, polls.c.id == own.c.poll_id)
+    return conn.execute(query.where(*about.conditions(), own.c.from_at < own.c.to_at))
+
+
+def _hole(row: Row[Any]) -> Hole:
+    listed = BACKFILL if row.is_first else SWEEP
+    return Hole(
+        row.poll_id,
+        Span(row.began_at, row.ended_at),
+        timedelta(seconds=row.promised),
+        listed if row.job == "unlocks" else ROUTINE,
+        bool(row.is_first),
+    )
+
+
+def _rows(row: Row[Any], hole: Hole, known: Known) -> Iterator[dict[str, Any]]:
+    """Explain a whole hole, and tell what of it lies in the time asked about."""
+    for span, reason in reasons.explained(hole, known):
+        since, until = max(span.since, row.from_at), min(span.until, row.to_at)
+        if since < until:
+            yield _told(row, Span(since, until), reason)
+
+
+def _told(row: Row[Any], span: Span, reason: str) -> dict[str, Any]:
+    ends = {"from_at": span.since, "to_at": span.until, "duration": span.until - span.since}
+    return {column.name: getattr(row, column.name) for column in LABEL} | ends | {"reason": reason}
+
+
+def _unwatched(conn: Connection, window: Window, about: About) -> list[dict[str, Any]]:
+    """Tell the time before targets were watched."""
+    begun = polls.c.watched_from
+    query = select(begun, *LABEL).where(begun > window.since, *about.conditions())
+    spans = (
+        (row, Span(window.since, min(row.watched_from, window.until)))
+        for row in conn.execute(query)
+    )
+    return [_told(row, span, UNWATCHED) for row, span in spans]
+
+
+def _order(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    own = row["game_id"] or 0, row["achievement_id"] or 0, row["target"]
+    return row["job"], *own, row["from_at"]
+
+
+# --- lists of a game, told together ----------------------------------------------------
+
+
+def _folded(rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Make rows of a game out of those of its unlock lists."""
+    for (job, game), group in groupby(rows, key=lambda row: (row["job"], row["game_id"])):
+        these = list(group)
+        yield from _of_game(game, these) if job == "unlocks" else these
+
+
+def _of_game(game: int, rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Put what overlaps and has one reason into one row, which counts the lists."""
+    by_reason = sorted(rows, key=lambda row: (row["reason"], row["from_at"]))
+    stretches: list[list[dict[str, Any]]] = []
+    until = None
+    for row in by_reason:
+        is_more = stretches and stretches[-1][0]["reason"] == row["reason"]
+        if until is None or not is_more or row["from_at"] > until:
+            stretches.append([])
+            until = row["to_at"]
+        stretches[-1].append(row)
+        until = max(until, row["to_at"])
+    return sorted((_together(game, some) for some in stretches), key=lambda row: row["from_at"])
+
+
+def _together(game: int, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    since, until = min(row["from_at"] for row in rows), max(row["to_at"] for row in rows)
+    lists = len({row["target"] for row in rows})
+    return rows[0] | {
+        "target": f"game {game}: {lists} unlock list{'s' if lists > 1 else ''}",
+        "achievement_id": None,
+        "from_at": since,
+        "to_at": until,
+        "duration": until - since,
+    }

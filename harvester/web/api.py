@@ -1,0 +1,111 @@
+"""The JSON API: the same rows as on the command line and on the pages, as JSON or CSV."""
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from harvester.errors import ConfigError
+from harvester.render import render
+from harvester.store import board, gaps
+from harvester.store.top import RANKINGS, ranked
+from harvester.store.trends import TRENDS
+from harvester.web import asked, health
+from harvester.web.answers import answered
+from harvester.web.openapi import document
+from harvester.web.site import reading, site_of
+
+FORMATS: Final = {
+    "json": "application/json",
+    "ndjson": "application/x-ndjson",
+    "csv": "text/csv; charset=utf-8",
+}
+PAGE: Final = 100  # games
+FEW: Final = 10  # of a ranking
+MOST: Final = 1_000
+
+
+def trend(request: Request) -> Response:
+    """Answer a trend."""
+    name = request.path_params["name"]
+    if name not in TRENDS:
+        raise HTTPException(404, f"no trend is called {name!r}; there are {', '.join(TRENDS)}")
+    keys, during, form = asked.keys(request.query_params), asked.window(request), _form(request)
+    with reading(site_of(request)) as conn:
+        rows = answered(conn, name, keys, during).rows
+    return _sent(rows, list(rows[0]) if rows else ["time"], form, name)
+
+
+def watchlist(request: Request) -> Response:
+    """Tell the watched games, players and developers."""
+    form, limit, number = _form(request), *_cut(request)
+    with reading(site_of(request)) as conn:
+        rows = board.watched_games(conn, limit=limit, offset=(number - 1) * limit)
+    columns = ("game_id", "game", "console", "players", "achievements", "open_tickets", "gone_at")
+    return _sent(rows, columns, form, "watchlist")
+
+
+def top(request: Request) -> Response:
+    """Tell what changed most over a period."""
+    name, form, during = _ranking(request), _form(request), asked.window(request)
+    limit = asked.number(request.query_params, "limit", usual=FEW, most=MOST)
+    with reading(site_of(request)) as conn:
+        rows = ranked(conn, name, since=during.since, until=during.until, limit=limit)
+    return _sent(rows, RANKINGS[name].columns, form, f"top-{name}")
+
+
+def _ranking(request: Request) -> str:
+    name = asked.word(request.query_params, "ranking")
+    if name not in RANKINGS:
+        raise ConfigError(f"ranking {name!r}: there are {', '.join(RANKINGS)}")
+    return name
+
+
+def coverage(request: Request) -> Response:
+    """Tell how every job is doing."""
+    form, site = _form(request), site_of(request)
+    with reading(site) as conn:
+        rows = board.jobs(conn, at=site.now())
+    return _sent(rows, health.COLUMNS, form, "coverage")
+
+
+def holes(request: Request) -> Response:
+    """Tell when something was not looked at although it was watched, and why."""
+    form, during, site = _form(request), asked.window(request), site_of(request)
+    games = asked.ids(request.query_params.getlist("game")[: asked.MOST_KEYS], "game")
+    with reading(site) as conn:
+        rows = health.holes(conn, games, during, at=site.now())
+    return _sent(rows, gaps.COLUMNS, form, "gaps")
+
+
+def openapi(request: Request) -> Response:
+    """Describe the API."""
+    text = document(has_login=site_of(request).has_login)
+    return Response(text, media_type="application/json")
+
+
+def _cut(request: Request) -> tuple[int, int]:
+    query = request.query_params
+    limit = asked.number(query, "limit", usual=PAGE, most=MOST)
+    return limit, asked.number(query, "page", usual=1, most=1_000_000)
+
+
+def _form(request: Request) -> str:
+    form = asked.word(request.query_params, "format") or "json"
+    if form not in FORMATS:
+        raise ConfigError(f"format {form!r}: there are {', '.join(FORMATS)}")
+    return form
+
+
+def _sent(
+    rows: Sequence[Mapping[str, Any]], columns: Sequence[str], form: str, name: str
+) -> Response:
+    out = io.StringIO()
+    render(rows, columns, form, out)
+    headers = (
+        {} if form == "json" else {"content-disposition": f'attachment; filename="{name}.{form}"'}
+    )
+    return Response(out.getvalue(), media_type=FORMATS[form], headers=headers)

@@ -1,0 +1,37 @@
+"""How the harvest is doing, in the words of the overview."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import Connection
+
+from harvester.endpoints import ENDPOINTS
+from harvester.store import board, gaps, report
+from harvester.web.asked import Window
+
+COLUMNS: Final = ("job", "polls", "failing", "late", "never", "last_ok_at", "next_due_at")
+PULSE: Final = timedelta(minutes=5)  # as old as the daemon's last sign of life may be
+
+
+def pulse(conn: Connection, *, at: datetime) -> tuple[bool, str]:
+    """Tell whether a daemon is at work, and in words what is known."""
+    return report.health(conn, at=at, within=PULSE)
+
+
+def holes(
+    conn: Connection, of_games: Sequence[int], during: Window, *, at: datetime
+) -> list[dict[str, Any]]:
+    """Tell when something was not looked at, the newest first.
+
+    Unlock lists are so many that they are told for named games alone.
+    """
+    jobs = [name for name in ENDPOINTS if name != "unlocks"]
+    about = gaps.About(games=of_games) if of_games else gaps.About(jobs=jobs)
+    found = gaps.holes(conn, since=during.since, until=during.until, at=at, about=about)
+    return found[::-1]
+
+
+def failing(conn: Connection) -> board.Rows:
+    """Tell the polls that fail most often."""
+    return board.failing(conn, limit=50)

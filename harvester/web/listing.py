@@ -1,0 +1,125 @@
+"""Rows as tables of a page: which columns, under which words, leading where."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, tzinfo
+from typing import Any, Final
+
+from harvester.web.templating import cell, segment, words
+
+Row = Mapping[str, Any]
+Link = Callable[[Row], str | None]
+
+MOST_ROWS: Final = 500
+_PROSE: Final = ("notes", "last_error", "description", "note")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What stands in one place of a table, and where it leads."""
+
+    text: str
+    href: str | None = None
+    points: Sequence[float | None] = ()
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: which value of a row, under which words; numbers stand to the right."""
+
+    name: str
+    title: str = ""
+    link: Link | None = None
+    is_number: bool = False
+    is_signed: bool = False
+
+    @property
+    def words(self) -> str:
+        """What stands above it."""
+        return self.title or words(self.name)
+
+    @property
+    def kind(self) -> str:
+        """How it is set: numbers to the right, times on one line."""
+        if self.is_number:
+            return "number"
+        is_time = self.name == "time" or self.name.endswith("_at")
+        return "time" if is_time else "prose" if self.name in _PROSE else ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table with its caption, and what is to be said below it."""
+
+    caption: str
+    columns: Sequence[Column]
+    rows: Sequence[Sequence[Cell]] = field(default=())
+    remark: str = ""
+
+
+def table(
+    caption: str, rows: Iterable[Row], columns: Sequence[Column], zone: tzinfo | None = None
+) -> Table:
+    """Make a table of these columns; it ends after `MOST_ROWS`, and says so."""
+    every = list(rows)
+    shown = [[_cell(row, column, zone) for column in columns] for row in every[:MOST_ROWS]]
+    is_cut = len(every) > MOST_ROWS
+    remark = f"The first {MOST_ROWS:,} of {len(every):,} rows." if is_cut else ""
+    return Table(caption, columns, shown, remark)
+
+
+def _cell(row: Row, column: Column, zone: tzinfo | None) -> Cell:
+    value = row.get(column.name)
+    if isinstance(value, list):
+        return Cell(_range(value), points=value)
+    link = column.link(row) if column.link else None
+    text = cell(value, column.name, zone)
+    is_more = column.is_signed and value is not None and value > 0
+    return Cell(f"+{text}" if is_more else text, link)
+
+
+def _range(points: Sequence[float | None]) -> str:
+    """Say what a line without axes shows."""
+    known = [point for point in points if point is not None]
+    return f"{known[0]:,} to {known[-1]:,}" if known else "nothing known"
+
+
+def columns_of(rows: Sequence[Row], labels: Mapping[str, Link]) -> list[Column]:
+    """Choose what a table of a trend shows: the time, what differs, and every number."""
+    names = [name for name in (rows[0] if rows else ()) if _tells(name, rows)]
+    return [Column(name, "", labels.get(name), _is_number(name, rows)) for name in names]
+
+
+def _tells(name: str, rows: Sequence[Row]) -> bool:
+    if name == "time" or _is_number(name, rows):
+        return not name.endswith("_id")
+    first = rows[0][name]
+    return any(row[name] != first for row in rows)
+
+
+def _is_number(name: str, rows: Sequence[Row]) -> bool:
+    known = next((row[name] for row in rows if row[name] is not None), None)
+    return isinstance(known, int | float) and not isinstance(known, bool | datetime)
+
+
+def game_at(row: Row) -> str | None:
+    """Tell where the page of a row's game is."""
+    return f"/games/{row['game_id']}" if row.get("game_id") else None
+
+
+def achievement_at(row: Row) -> str | None:
+    """Tell where the page of a row's achievement is."""
+    own = row.get("achievement_id", row.get("id"))
+    return f"/achievements/{own}" if own else None
+
+
+def player_at(row: Row) -> str | None:
+    """Tell where the page of a row's player is: by ULID, which no rename changes."""
+    who = row.get("who") or row.get("ulid") or row.get("user")
+    return f"/players/{segment(who)}" if who else None
+
+
+def developer_at(row: Row) -> str | None:
+    """Tell where the page of a row's developer is."""
+    who = row.get("who") or row.get("author_ulid") or row.get("developer")
+    return f"/developers/{segment(who)}" if who else None

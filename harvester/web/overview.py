@@ -1,0 +1,146 @@
+"""The first page, and the one about coverage: what is watched, what moved, how the harvest does."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from sqlalchemy import Connection
+from starlette.requests import Request
+from starlette.responses import Response
+
+from harvester.store import board
+from harvester.web import asked, health, listing
+from harvester.web.answers import answered
+from harvester.web.asked import Window
+from harvester.web.listing import Column, Table, table
+from harvester.web.movements import movements
+from harvester.web.site import reading, site_of
+from harvester.web.templating import page
+
+PAGE: Final = 25  # games
+_SPARKS: Final = (("players", "players"), ("game-tickets", "open"))
+
+
+def overview(request: Request) -> Response:
+    """Show what is watched."""
+    site, during = site_of(request), asked.window(request)
+    number = asked.number(request.query_params, "page", usual=1, most=1_000_000)
+    with reading(site) as conn:
+        is_alive, pulse = health.pulse(conn, at=site.now())
+        return page(
+            request,
+            "overview.html",
+            during=during,
+            games=_games(conn, number, during),
+            number=number,
+            is_last=number * PAGE >= board.count_games(conn),
+            movements=movements(conn, at=site.now()),
+            people=_people(conn),
+            is_alive=is_alive,
+            pulse=pulse,
+            failing=board.count_failing(conn),
+        )
+
+
+def _games(conn: Connection, number: int, during: Window) -> Table:
+    rows = board.watched_games(conn, limit=PAGE, offset=(number - 1) * PAGE)
+    lines = _lines(conn, rows, during)
+    told = [{**row, **lines[row["game_id"]], "game": _called(row)} for row in rows]
+    return table("Watched games", told, _GAMES)
+
+
+def _called(row: Mapping[str, Any]) -> str:
+    return str(row["game"] or f"Game {row['game_id']}")
+
+
+_GAMES: Final = (
+    Column("game", "", listing.game_at),
+    Column("console"),
+    Column("achievements", is_number=True),
+    Column("players", is_number=True),
+    Column("line of players", "Players over time"),
+    Column("open_tickets", is_number=True),
+    Column("line of game-tickets", "Open tickets over time"),
+)
+
+
+def _lines(
+    conn: Connection, rows: board.Rows, during: Window
+) -> Mapping[int, Mapping[str, list[float | None]]]:
+    """Tell the sparklines of all games at once: one trend each, whatever their number."""
+    keys = {"game": [str(row["game_id"]) for row in rows if row["game"] is not None]}
+    made: dict[int, dict[str, list[float | None]]] = defaultdict(_empty)
+    for trend, value in _SPARKS if keys["game"] else ():
+        for row in answered(conn, trend, keys, during).rows:
+            if row.get("is_promoted", True):
+                made[row["game_id"]][f"line of {trend}"].append(row[value])
+    return made
+
+
+def _empty() -> dict[str, list[float | None]]:
+    return {f"line of {trend}": [] for trend, _ in _SPARKS}
+
+
+def _people(conn: Connection) -> Sequence[Table]:
+    open_tickets = Column("open_tickets", "Open tickets", is_number=True)
+    return (
+        table(
+            "Players", board.watched_players(conn), [Column("user", "Player", listing.player_at)]
+        ),
+        table(
+            "Developers",
+            board.watched_developers(conn),
+            [Column("user", "Developer", listing.developer_at), open_tickets],
+        ),
+    )
+
+
+def _jobs(conn: Connection, request: Request, during: Window) -> Table:
+    rows = board.jobs(conn, at=site_of(request).now())
+    return table("Jobs", rows, _JOBS, during.zone)
+
+
+_JOBS: Final = (
+    Column("job"),
+    Column("polls", "Watched", is_number=True),
+    Column("late", is_number=True),
+    Column("failing", is_number=True),
+    Column("never", "Never answered", is_number=True),
+    Column("last_ok_at", "Last answer"),
+    Column("next_due_at", "Next due"),
+)
+
+
+def coverage(request: Request) -> Response:
+    """Show how well everything was looked at; unlock lists only where one game is asked for."""
+    site, during = site_of(request), asked.window(request)
+    games = asked.ids(request.query_params.getlist("game"), "game")
+    with reading(site) as conn:
+        found = health.holes(conn, games[:1], during, at=site.now())
+        return page(
+            request,
+            "coverage.html",
+            during=during,
+            game=games[0] if games else None,
+            holes=table("When nobody looked", found, _HOLES, during.zone),
+            jobs=_jobs(conn, request, during),
+            failing=table("Polls that fail", health.failing(conn), _FAILING, during.zone),
+        )
+
+
+_HOLES: Final = (
+    Column("target", "What", listing.game_at),
+    Column("job"),
+    Column("from_at", "From"),
+    Column("to_at", "To"),
+    Column("duration", "For"),
+    Column("reason", "Why"),
+)
+_FAILING: Final = (
+    Column("job"),
+    Column("target"),
+    Column("failures", is_number=True),
+    Column("last_error"),
+    Column("last_ok_at", "Last answer"),
+    Column("due_at", "Tried again"),
+)

@@ -1,0 +1,58 @@
+"""What went wrong, as a page or as JSON: one line that says what to do, and never a traceback."""
+
+from http import HTTPStatus
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from harvester.errors import ConfigError, DatabaseUnfit, QueryRefused
+from harvester.text import visible
+from harvester.web.templating import page
+
+BUG = "this is a bug of ours; what happened stands on stderr of `harvester serve`"
+_RETRY_SECONDS = "15"
+
+
+def told(request: Request, status: int, line: str) -> Response:
+    """Answer with one line, in the form that the asker reads."""
+    headers = {"retry-after": _RETRY_SECONDS} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
+    if request.url.path.startswith(("/api/", "/charts/", "/static/")):
+        return JSONResponse({"error": visible(line)}, status, headers)
+    heading = HTTPStatus(status).phrase
+    response = page(request, "error.html", status=status, heading=heading, line=line)
+    response.headers.update(headers)
+    return response
+
+
+def http_error(request: Request, error: Exception) -> Response:
+    """Answer what is not there, and methods that are not taken."""
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for it alone
+    line = error.detail
+    if error.status_code == HTTPStatus.NOT_FOUND and line == HTTPStatus.NOT_FOUND.phrase:
+        line = "there is no such page"
+    return told(request, error.status_code, line)
+
+
+def misasked(request: Request, error: Exception) -> Response:
+    """Answer what makes no sense."""
+    return told(request, HTTPStatus.BAD_REQUEST, str(error))
+
+
+def unfit(request: Request, error: Exception) -> Response:
+    """Answer while the database cannot be used."""
+    return told(request, HTTPStatus.SERVICE_UNAVAILABLE, str(error))
+
+
+def bug(request: Request, _error: Exception) -> Response:
+    """Answer where we failed; the server logs why."""
+    return told(request, HTTPStatus.INTERNAL_SERVER_ERROR, BUG)
+
+
+HANDLERS = {
+    HTTPException: http_error,
+    ConfigError: misasked,
+    QueryRefused: misasked,
+    DatabaseUnfit: unfit,
+    Exception: bug,
+}

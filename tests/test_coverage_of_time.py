@@ -1,0 +1,134 @@
+"""Coverage and holes are two views of one thing, over histories that nobody thought of."""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Connection, Engine
+
+from harvester.store import gaps, interruptions, polls, report, schema
+from harvester.store.evidence import TOLERANCE
+from harvester.store.polls import Wanted
+from harvester.store.series import Span
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+MONTH = 30 * 24 * 60
+WORDS = ("changed", "unchanged", "unavailable", "invalid", "not_found")
+Row = tuple[int, int, str, int | None]  # minutes before it, how long it lasts, outcome, promised
+
+rows = st.lists(
+    st.tuples(
+        st.integers(0, 5000),
+        st.one_of(st.just(0), st.integers(0, 3000)),
+        st.sampled_from(WORDS),
+        st.one_of(st.none(), st.integers(1, 2000)),
+    ),
+    max_size=12,
+)
+spans = st.lists(st.tuples(st.integers(0, 4000), st.integers(0, 4000)), max_size=5)
+ends = st.tuples(st.integers(0, 2 * MONTH), st.integers(0, 2 * MONTH)).filter(lambda e: e[0] > e[1])
+
+
+@pytest.fixture
+def conn(engine: Engine) -> Iterator[Connection]:
+    """Yield a connection whose work is taken back after each example."""
+    with engine.connect() as conn:
+        yield conn
+
+
+def write(
+    conn: Connection,
+    watched: int,
+    every: int,
+    history: Sequence[Row],
+    runs: Sequence[tuple[int, int]],
+) -> None:
+    """Watch a poll since so many minutes ago, with this evidence and these processes."""
+    begun = NOW - watched * MINUTE
+    polls.plan(conn, [Wanted("game-tickets", "game 1", "x", every * 60, game_id=1)], at=begun)
+    at = begun
+    for number, (before, long, outcome, promised) in enumerate(history, start=1):
+        first = at + before * MINUTE
+        at = first + long * MINUTE * (outcome == "unchanged")
+        if at > NOW:
+            break
+        row = {"id": number, "poll_id": 1, "job": "game-tickets", "first_at": first, "last_at": at}
+        counts = {"times": 1, "requests": 1, "rows_opened": 0, "rows_closed": 0, "error": ""}
+        own = {"outcome": outcome, "interval_seconds": promised and promised * 60}
+        conn.execute(schema.fetches.insert().values(row | counts | own))
+    _live(conn, begun, runs)
+
+
+def _live(conn: Connection, at: datetime, runs: Sequence[tuple[int, int]]) -> None:
+    for number, (before, long) in enumerate(runs, start=1):
+        first = at + before * MINUTE
+        at = first + long * MINUTE
+        own = {"id": number, "command": "run", "version": "1", "pid": 1, "host": "box"}
+        lived = {"started_at": first, "beat_at": at, "ended_at": at}
+        conn.execute(schema.runs.insert().values(own | lived))
+        interruptions.begin(conn, interruptions.BUDGET, at=first + MINUTE)
+        interruptions.end(conn, at=first + long // 2 * MINUTE + MINUTE)
+
+
+def truth(conn: Connection, since: datetime, until: datetime) -> list[Span]:
+    """Find the holes by reading all the evidence, one row after the other."""
+    (poll,) = conn.execute(schema.polls.select()).all()
+    looks = schema.fetches.select().where(schema.fetches.c.outcome.in_(WORDS[:2]))
+    found, last = [], poll.watched_from
+    for row in conn.execute(looks.order_by(schema.fetches.c.id)):
+        found.append((Span(last, row.first_at), row.interval_seconds or poll.interval_seconds))
+        last = row.last_at
+    found.append((Span(last, NOW), poll.interval_seconds))
+    late = [
+        one
+        for one, promised in found
+        if (one.until - one.since).total_seconds() > TOLERANCE * promised
+    ]
+    clipped = [Span(max(one.since, since), min(one.until, until)) for one in late]
+    return [one for one in clipped if one.since < one.until]
+
+
+def merged(spans: Sequence[Span]) -> list[Span]:
+    """Put together what follows at once."""
+    whole: list[Span] = []
+    for one in spans:
+        if whole and whole[-1].until == one.since:
+            whole[-1] = Span(whole[-1].since, one.until)
+        else:
+            whole.append(one)
+    return whole
+
+
+@settings(max_examples=120, suppress_health_check=list(HealthCheck))
+@given(st.integers(1, 2 * MONTH), st.integers(1, 2000), rows, spans, ends)
+def test_holes_are_what_coverage_lacks_and_what_the_evidence_says(
+    conn: Connection,
+    watched: int,
+    every: int,
+    history: list[Row],
+    runs: list[tuple[int, int]],
+    window: tuple[int, int],
+) -> None:
+    with conn.begin_nested() as savepoint:
+        write(conn, watched, every, history, runs)
+        since = NOW - min(watched, MONTH) * MINUTE
+        found = gaps.holes(conn, since=since, until=NOW, at=NOW)
+        asked = Span(*(NOW - end * MINUTE for end in window))
+        inside = gaps.holes(conn, since=asked.since, until=asked.until, at=NOW)
+        (row,) = report.status(conn, at=NOW)
+        real, real_inside = truth(conn, since, NOW), truth(conn, *asked)
+        savepoint.rollback()
+    missed = sum((hole["duration"] for hole in found), timedelta())
+    assert row["coverage"] == round(1 - missed / (NOW - since), 4)
+    assert merged(_spans(found)) == merged(real)
+    watched_inside = [one for one in inside if one["reason"] != gaps.UNWATCHED]
+    assert merged(_spans(watched_inside)) == merged(real_inside)
+    assert all(one["to_at"] <= other["from_at"] for one, other in pairwise(found))
+
+
+def _spans(found: Sequence[dict[str, datetime]]) -> list[Span]:
+    return [Span(one["from_at"], one["to_at"]) for one in found]

@@ -1,0 +1,373 @@
+"""The dashboard's pages and its JSON, asked without a socket."""
+
+import csv
+import json
+import re
+import sqlite3
+from html import unescape
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from dashboards import HOSTILE, NOTES, WATCH, Dashboard, inhabit, live_and_harvest
+from harvests import STILL, BenchOf
+from jsonschema import Draft202012Validator
+from starlette.routing import Route
+
+from harvester.sandbox.world import World
+from harvester.store import trends
+from harvester.store.trends import TRENDS
+from harvester.web import app, openapi, spark
+from harvester.web.api import FORMATS
+
+PAGES = (
+    "/",
+    "/coverage",
+    "/games/1",
+    "/games/2",
+    "/achievements/11",
+    "/players/Ann",
+    "/developers/Dev",
+)
+DURING = "since=20d&every=1d"
+
+
+class Markup(HTMLParser):
+    """Collects what a page is made of."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Take an element."""
+        self.elements.append((tag, dict(attrs)))
+
+    def every(self, tag: str) -> list[dict[str, str | None]]:
+        """Tell the attributes of all elements of a kind."""
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+@pytest.mark.parametrize("place", PAGES)
+def test_every_page_answers_and_takes_its_address_back(dashboard: Dashboard, place: str) -> None:
+    answer = dashboard.ask(f"{place}?{DURING}&zone=Europe/Berlin")
+
+    assert answer.status_code == 200
+    assert 'value="Europe/Berlin"' in answer.text
+    assert 'value="20d"' in answer.text
+
+
+@pytest.mark.parametrize("place", PAGES)
+def test_a_page_leads_to_nothing_elsewhere_and_carries_no_script_or_style(
+    dashboard: Dashboard, place: str
+) -> None:
+    page = Markup(dashboard.ask(f"{place}?{DURING}").text)
+
+    named = ("src", "href", "srcset", "action")
+    addresses = [value for _, own in page.elements for name in named if (value := own.get(name))]
+    assert addresses
+    assert [own for own in addresses if own[:2] == "//" or own[:1] not in "/#"] == []
+    assert all("src" in own for own in page.every("script"))
+    assert not page.every("style")
+    assert not [
+        name for _, own in page.elements for name in own if name.startswith(("on", "style"))
+    ]
+
+
+@pytest.mark.parametrize("place", ["/", "/games/1", "/achievements/11", "/players/Ann"])
+def test_hostile_titles_stay_text_and_cannot_turn_the_line(
+    dashboard: Dashboard, place: str
+) -> None:
+    text = dashboard.ask(f"{place}?{DURING}").text
+
+    assert "<script>alert" not in text
+    assert "<img src=x" not in text
+    assert "&lt;script&gt;alert" in text
+    assert "{{ 7 * 7 }}" in unescape(text)
+    assert not re.search("[\u202a-\u202e\u2066-\u2069\x1b]", text)
+
+
+def test_the_notes_of_tickets_stay_text(dashboard: Dashboard) -> None:
+    text = dashboard.ask(f"/games/1?{DURING}").text
+
+    assert "</td><script>alert(3)" not in text
+    assert "</td><script>alert(3)</script>" in unescape(text)
+    assert NOTES not in unescape(text)
+
+
+def test_a_page_shows_the_numbers_of_the_trend(dashboard: Dashboard) -> None:
+    rows = dashboard.ask(f"/api/trends/players?game=1&{DURING}").json()
+    text = dashboard.ask(f"/games/1?{DURING}").text
+    table = text.partition('id="panel-players-caption"')[2].partition("</table>")[0]
+
+    shown = re.findall(r'<td class="number"><bdi>([^<]*)</bdi></td>', table)[::2]
+
+    assert [int(own) if own.isdecimal() else None for own in shown][::-1] == [
+        row["players"] for row in rows
+    ]
+    assert rows[-1]["players"] > 3
+
+
+def test_the_api_tells_the_very_rows_of_the_trend(dashboard: Dashboard) -> None:
+    place = f"/api/trends/game-tickets?game=1&{DURING}&format="
+    texts = {form: dashboard.ask(place + form).text for form in FORMATS}
+
+    rows = json.loads(texts["json"])
+    assert rows[-1]["open"] == 1
+    assert [json.loads(line) for line in texts["ndjson"].splitlines()] == rows
+    opened = [row["open"] for row in csv.DictReader(texts["csv"].splitlines())]
+    assert opened == ["" if row["open"] is None else str(row["open"]) for row in rows]
+
+
+def test_a_title_runs_in_no_spreadsheet(dashboard: Dashboard) -> None:
+    text = dashboard.ask(f"/api/trends/players?game=1&{DURING}&format=csv").text
+
+    assert HOSTILE not in text
+    assert "\u202e" not in text
+
+
+@pytest.mark.parametrize("name", TRENDS)
+def test_every_trend_has_an_address(dashboard: Dashboard, name: str) -> None:
+    keys = {"game": 1, "achievement": 11, "user": "Ann", "developer": "Dev"}
+    need = TRENDS[name].needs[0] if TRENDS[name].needs else ""
+    answer = dashboard.ask(f"/api/trends/{name}?{need}={keys.get(need, '')}&{DURING}")
+
+    assert answer.status_code == 200
+    assert answer.json()
+
+
+@pytest.mark.parametrize(
+    ("place", "status", "words"),
+    [
+        ("/nowhere", 404, "there is no such page"),
+        ("/games/999", 404, "game 999 is not in the database"),
+        ("/games/x", 404, "is no id"),
+        ("/games/99999999999999999999", 404, "is no id"),
+        ("/achievements/999", 404, "achievement 999 is not in the database"),
+        ("/players/Nobody", 404, "'Nobody' is not in the database"),
+        ("/developers/Nobody", 404, "'Nobody' is not in the database"),
+        ("/games/1?since=yesterday", 400, "since 'yesterday': must be a date"),
+        ("/games/1?every=5m", 400, "every '5m': must be"),
+        ("/games/1?zone=Mars", 400, "zone 'Mars': must be the name of a time zone"),
+        ("/games/1?zone=../../etc/passwd", 400, "must be the name of a time zone"),
+        ("/games/1?since=now", 400, "nothing lies between"),
+        ("/games/1?since=1970-01-01&every=1h", 400, "more than 2,000 periods"),
+        (f"/games/1?since={'9' * 200}", 400, "since is longer than"),
+        ("/games/1?every=99999mo", 400, "no calendar goes so far"),
+        ("/games/1?since=99999mo", 400, "since '99999mo': must be"),
+        ("/players/A%00b", 404, "cannot be printed"),
+        ("/api/trends/progress?user=A%00b", 400, "cannot be printed"),
+        (f"/api/trends/players?since=2000d&{'game=1&' * 50}", 400, "too much at a time"),
+        ("/?page=0", 400, "page '0' must be a whole number from 1"),
+        ("/sql", 404, "harvester serve --sql"),
+        ("/api/trends/playrs?game=1", 404, "no trend is called 'playrs'"),
+        ("/api/trends/players", 400, "trend players needs --game"),
+        ("/api/trends/players?game=1&format=xml", 400, "format 'xml': there are"),
+        ("/api/trends/players?game=1&developer=Dev", 400, "takes --game, not --developer"),
+        (f"/api/trends/players?{'game=1&' * 60}", 400, "more than 50 keys"),
+        ("/charts/players.svg?game=1&value=nothing", 400, "has no value 'nothing'"),
+        ("/charts/players.svg?game=1&theme=pink", 400, "theme 'pink': there are"),
+        ("/static/0000/site.css", 404, "there is no such file"),
+        ("/static/0000/../app.py", 404, "there is no such"),
+    ],
+)
+def test_what_makes_no_sense_is_told_in_a_line(
+    dashboard: Dashboard, place: str, status: int, words: str
+) -> None:
+    answer = dashboard.ask(place)
+
+    assert answer.status_code == status
+    assert words in unescape(answer.text)
+    assert "Traceback" not in answer.text
+
+
+def test_nothing_can_be_changed(dashboard: Dashboard) -> None:
+    for method in ("POST", "PUT", "DELETE", "PATCH"):
+        assert dashboard.ask("/games/1", method=method).status_code == 405
+    assert dashboard.ask("/", method="HEAD").status_code == 200
+
+
+def test_a_bug_of_ours_shows_nothing_of_itself(
+    dashboard: Dashboard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def struck(*_asked: object, **_more: object) -> None:
+        raise RuntimeError("secret insides")
+
+    monkeypatch.setattr(trends, "answer", struck)
+    answer = dashboard.ask("/games/1")
+
+    assert answer.status_code == 500
+    assert "this is a bug of ours" in answer.text
+    assert "secret insides" not in answer.text
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+
+
+def test_a_database_at_another_version_is_waited_for(dashboard: Dashboard, tmp_path: Path) -> None:
+    path = _copied(dashboard, tmp_path)
+    with sqlite3.connect(path) as conn:
+        conn.execute("UPDATE alembic_version SET version_num = 'another'")
+    conn.close()
+    answer = dashboard.but(url=f"sqlite:///{path}").ask("/")
+
+    assert answer.status_code == 503
+    assert answer.headers["retry-after"]
+    assert "is being brought to another version" in answer.text
+
+
+def test_a_damaged_database_is_told_of(dashboard: Dashboard, tmp_path: Path) -> None:
+    path = tmp_path / "harvester.db"
+    path.write_bytes(b"no database" * 1000)
+    answer = dashboard.but(url=f"sqlite:///{path}").ask("/api/watchlist")
+
+    assert answer.status_code == 503
+    assert "the database is damaged" in answer.json()["error"]
+
+
+def _copied(dashboard: Dashboard, folder: Path) -> Path:
+    path = folder / "copy.db"
+    source = sqlite3.connect(dashboard.url.removeprefix("sqlite:///"))
+    target = sqlite3.connect(path)
+    source.backup(target)
+    source.close()
+    target.close()
+    return path
+
+
+def test_both_databases_fill_every_page(bench_of: BenchOf, world: World, database_url: str) -> None:
+    inhabit(world)
+    now = live_and_harvest(bench_of(WATCH, database=database_url, api=STILL))
+    board = Dashboard(database_url, now)
+
+    for place in (*PAGES, "/api/watchlist", "/api/coverage", "/charts/players.svg?game=1"):
+        answer = board.ask(place)
+        assert answer.status_code == 200, place
+    watched = board.ask("/api/watchlist").json()
+    assert [(row["game_id"], row["open_tickets"]) for row in watched] == [(1, 1), (2, 0)]
+    assert watched[1]["game"] == "Sonic & Knuckles"
+    assert {row["job"] for row in board.ask("/api/coverage").json()} == {
+        "developer-tickets",
+        "distribution",
+        "game-tickets",
+        "progress",
+        "unlocks",
+    }
+
+
+def test_the_watchlist_comes_in_pages(dashboard: Dashboard) -> None:
+    first, second = (
+        dashboard.ask(f"/api/watchlist?limit=1&page={number}").json() for number in (1, 2)
+    )
+
+    assert [row["game_id"] for row in first + second] == [1, 2]
+
+
+def test_what_moved_is_ranked(dashboard: Dashboard) -> None:
+    top = dashboard.ask("/api/top?ranking=players&since=7d&limit=1").json()
+
+    assert [(row["rank"], row["game_id"]) for row in top] == [(1, 1)]
+    assert top[0]["change"] > 0
+    text = dashboard.ask("/").text.partition("What moved in the last week")[2]
+    assert f"<bdi>+{top[0]['change']}</bdi>" in text.partition("</table>")[0]
+    assert dashboard.ask("/api/top?ranking=x").status_code == 400
+
+
+def test_a_player_is_found_by_ulid_and_told_under_his_name(dashboard: Dashboard) -> None:
+    text = dashboard.ask("/").text
+    (place,) = re.findall(r'href="(/players/[0-9A-Z]{26})"', text)
+
+    assert "<bdi>Ann</bdi>" in dashboard.ask(place).text
+
+
+# --- the description of the API --------------------------------------------------------
+
+
+def test_the_description_follows_openapi_and_names_every_address(dashboard: Dashboard) -> None:
+    told = dashboard.ask("/api/openapi.json").json()
+
+    served = {route.path for route in app.routes() if isinstance(route, Route)}
+    assert told["openapi"].startswith("3.1.")
+    assert {path for path in told["paths"] if "/trends/" in path} == {
+        f"/api/trends/{name}" for name in TRENDS
+    }
+    others = {path for path in served if path.startswith("/api/")} - {
+        "/api/trends/{name}",
+        "/api/openapi.json",
+    }
+    assert {path for path in told["paths"] if "/trends/" not in path} == others
+    ids = [own["get"]["operationId"] for own in told["paths"].values()]
+    assert len(ids) == len(set(ids))
+
+
+def test_every_schema_of_the_description_is_one_and_answers_keep_to_it(
+    dashboard: Dashboard,
+) -> None:
+    told = openapi.described(has_login=True)
+    for path, own in told["paths"].items():
+        for parameter in own["get"]["parameters"]:
+            Draft202012Validator.check_schema(parameter["schema"])
+        schema = own["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+        Draft202012Validator.check_schema(schema)
+        need = {"game": "game=1", "achievement": "achievement=11", "user": "user=Ann",
+                "developer": "developer=Dev"}  # fmt: skip
+        name = path.rpartition("/")[2]
+        asked = (
+            "ranking=players"
+            if name == "top"
+            else need[TRENDS[name].needs[0]]
+            if name in TRENDS and TRENDS[name].needs
+            else ""
+        )
+        answer = dashboard.ask(f"{path}?{asked}")
+        assert answer.status_code == 200, path
+        Draft202012Validator(schema).validate(answer.json())
+
+
+# --- charts ----------------------------------------------------------------------------
+
+
+def test_a_chart_is_drawn_in_both_themes(dashboard: Dashboard) -> None:
+    light, dark = (
+        dashboard.ask(f"/charts/players.svg?game=1&value=players&{DURING}&theme={theme}")
+        for theme in ("light", "dark")
+    )
+
+    assert light.headers["content-type"] == "image/svg+xml"
+    assert light.text.startswith("<svg")
+    assert light.text != dark.text
+    assert "<script" not in light.text
+
+
+def test_the_specification_holds_the_numbers_of_the_trend(dashboard: Dashboard) -> None:
+    told = dashboard.ask(f"/charts/players.json?game=1&value=players&{DURING}").json()
+    rows = dashboard.ask(f"/api/trends/players?game=1&{DURING}").json()
+
+    drawn = {row.get("value") for own in told["datasets"].values() for row in own}
+    assert {row["players"] for row in rows} - {None} <= drawn
+
+
+def test_files_stay_in_the_browser_until_they_change(dashboard: Dashboard) -> None:
+    page = Markup(dashboard.ask("/games/1").text)
+    places = [str(own["src"]) for own in page.every("script")]
+
+    for place in places:
+        answer = dashboard.ask(place)
+        assert answer.status_code == 200
+        assert "immutable" in answer.headers["cache-control"]
+        assert answer.headers["content-type"].startswith("text/javascript")
+    assert len(places) == 2
+
+
+# --- sparklines ------------------------------------------------------------------------
+
+
+def test_a_sparkline_breaks_at_a_hole() -> None:
+    assert spark.lines([1, 2, None, 4, None]) == [
+        "2.0,22.0 31.0,15.3",
+        "87.0,2.0 91.0,2.0",
+    ]
+
+
+def test_a_sparkline_that_stands_still_runs_through_the_middle() -> None:
+    assert spark.lines([5, 5]) == ["2.0,12.0 118.0,12.0"]
+    assert spark.lines([None, None]) == []

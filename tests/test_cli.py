@@ -48,10 +48,16 @@ def remembering(configured: Shell, migrated_file: Path) -> Iterator[Engine]:
             ):
                 at = NOW - timedelta(days=days)
                 history.record(conn, Batch(table, {"game_id": 1}, [row]), at=at, fetch_id=1)
-        now = (NOW - START) / timedelta(days=1)
-        looked(conn, "progress", (now - 3, now), game=1)
     yield engine
     engine.dispose()
+
+
+@pytest.fixture
+def looked_at(remembering: Engine) -> None:
+    """Have it on record that the game was looked at these three days."""
+    now = (NOW - START) / timedelta(days=1)
+    with remembering.begin() as conn:
+        looked(conn, "progress", (now - 3, now), game=1)
 
 
 # --- help, usage and endings -----------------------------------------------------------
@@ -361,7 +367,7 @@ def test_before_the_first_fetch_there_is_nothing_to_ask(configured: Shell, args:
     assert "the first `harvester fetch` makes it" in told.err
 
 
-@pytest.mark.usefixtures("remembering")
+@pytest.mark.usefixtures("looked_at")
 def test_a_trend_is_answered(configured: Shell) -> None:
     args = ("trend", "players", "--game", "1", "--since", "4d", "--format", "json")
     rows = json.loads(configured(*args).out)
@@ -381,7 +387,7 @@ def test_with_a_time_zone_tables_show_its_clock_and_json_that_of_utc(configured:
     assert {row["time"][10:] for row in rows[:3]} == {"T18:30:00Z"}
 
 
-@pytest.mark.usefixtures("remembering")
+@pytest.mark.usefixtures("looked_at")
 def test_a_table_shows_the_series_as_bars_and_nothing_else_does(configured: Shell) -> None:
     args = ("trend", "players", "--game", "1", "--since", "4d", "--format")
     header, _, *lines = configured(*args, "table").out.splitlines()
@@ -391,7 +397,7 @@ def test_a_table_shows_the_series_as_bars_and_nothing_else_does(configured: Shel
         assert "spark" not in configured(*args, form).out
 
 
-@pytest.mark.usefixtures("remembering")
+@pytest.mark.usefixtures("looked_at")
 def test_ranges_and_changes_stand_beside_the_values(configured: Shell) -> None:
     asked = ("--since", "4d", "--range", "--delta", "--format", "json")
     rows = json.loads(configured("trend", "players", "--game", "1", *asked).out)

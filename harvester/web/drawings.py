@@ -14,7 +14,6 @@ from starlette.responses import Response
 
 from harvester import charts, pictures
 from harvester.errors import ConfigError
-from harvester.store import remarks
 from harvester.store.trends import TRENDS
 from harvester.web import asked
 from harvester.web.answers import answered
@@ -50,10 +49,9 @@ def _specification(request: Request) -> dict[str, Any]:
     query, during = request.query_params, asked.window(request)
     keys, values, theme = asked.keys(query), _values(request, trend), _theme(request)
     with reading(site_of(request)) as conn:
-        rows = answered(conn, trend, keys, during).rows
-        notes = remarks.beside(conn, trend, rows)
+        found = answered(conn, trend, keys, during)
     return charts.specification(
-        trend, rows, values=values, zone=during.zone, notes=notes, theme=theme
+        trend, found.rows, values=values, zone=during.zone, notes=found.notes, theme=theme
     )
 
 

@@ -18,7 +18,7 @@ from worlds import NOW, Bench
 from harvester import harvest
 from harvester.sandbox.server import serve
 from harvester.sandbox.world import World
-from harvester.store import db, migrate
+from harvester.store import db, migrate, notes
 from harvester.store.polls import Selection
 from harvester.web.app import application
 from harvester.web.security import Door
@@ -120,7 +120,16 @@ def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Dashboard:
     world.add_console(1, "Genesis/Mega Drive")
     inhabit(world)
     url = f"sqlite:///{folder}/harvester.db"
-    return Dashboard(url, _harvested(world, folder / "config.toml", url))
+    now = _harvested(world, folder / "config.toml", url)
+    _remark(url, now - timedelta(days=2))
+    return Dashboard(url, now)
+
+
+def _remark(url: str, at: datetime) -> None:
+    engine = db.connect(url)
+    with engine.begin() as conn:
+        notes.add(conn, at=at, title=f"Revised {HOSTILE}", scope="game:1")
+    engine.dispose()
 
 
 def _harvested(world: World, path: Path, url: str) -> datetime:

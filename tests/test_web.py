@@ -109,6 +109,13 @@ def test_a_page_shows_the_numbers_of_the_trend(dashboard: Dashboard) -> None:
     assert rows[-1]["players"] > 3
 
 
+def test_the_notes_on_a_game_stand_below_its_charts_and_on_no_other(dashboard: Dashboard) -> None:
+    own, other = (dashboard.ask(f"/games/{game}?{DURING}").text for game in (1, 2))
+
+    assert "<bdi>Revised &lt;script&gt;" in own
+    assert "Revised" not in other
+
+
 def test_the_api_tells_the_very_rows_of_the_trend(dashboard: Dashboard) -> None:
     place = f"/api/trends/game-tickets?game=1&{DURING}&format="
     texts = {form: dashboard.ask(place + form).text for form in FORMATS}

@@ -49,9 +49,9 @@ def _specification(request: Request) -> dict[str, Any]:
     query, during = request.query_params, asked.window(request)
     keys, values, theme = asked.keys(query), _values(request, trend), _theme(request)
     with reading(site_of(request)) as conn:
-        told = answered(conn, trend, keys, during)
+        found = answered(conn, trend, keys, during)
     return charts.specification(
-        trend, told.rows, values=values, zone=during.zone, notes=told.notes, theme=theme
+        trend, found.rows, values=values, zone=during.zone, notes=found.notes, theme=theme
     )
 
 

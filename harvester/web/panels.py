@@ -7,6 +7,7 @@ from typing import Any, Final
 from sqlalchemy import Connection
 
 from harvester.charts.kinds import KINDS
+from harvester.store.notes import Note
 from harvester.store.trends import TRENDS
 from harvester.web import listing
 from harvester.web.answers import answered
@@ -37,6 +38,7 @@ class Panel:
     alt: str
     table: Table
     missing: str | None
+    notes: Sequence[Note]
     query: str  # of chart and data
     has_chart: bool
 
@@ -81,9 +83,8 @@ def _panel(conn: Connection, plot: Plot, keys: Keys, during: Window, of: str) ->
     )
     has_chart = bool(plot.trend in KINDS and found.rows)
     alt = f"Chart: {plot.title}, {of}. {_in_words(found.rows)}"
-    return Panel(
-        plot, f"panel-{plot.trend}", alt, made, found.missing, during.query(**keys), has_chart
-    )
+    told = (alt, made, found.missing, found.notes, during.query(**keys), has_chart)
+    return Panel(plot, f"panel-{plot.trend}", *told)
 
 
 def _newest(rows: Sequence[Mapping[str, Any]], plot: Plot) -> Sequence[Mapping[str, Any]]:

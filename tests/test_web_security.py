@@ -9,6 +9,7 @@ from dashboards import Dashboard
 from sqlalchemy import create_engine, make_url, text
 
 from harvester.errors import ConfigError
+from harvester.web.guesses import MOST, Guesses
 from harvester.web.security import Door
 from harvester.web.server import door_of, is_loopback
 
@@ -145,6 +146,46 @@ def test_a_wrong_token_gets_the_form_again_and_no_cookie(
     assert "<script>" not in answer.text
 
 
+def test_who_guesses_has_to_wait_and_who_is_inside_does_not(
+    dashboard: Dashboard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harvester.web.login.PAUSE_SECONDS", 0)
+    seconds = [0.0]
+    board = dashboard.but(door=Door(token=TOKEN, guesses=Guesses(lambda: seconds[0])))
+    right = {"authorization": f"Bearer {TOKEN}"}
+    cookie = {"cookie": cookie_of(board.ask("/login", method="POST", data={"token": TOKEN}))}
+
+    for number in range(MOST):
+        wrong = {"authorization": f"Bearer wrong-token-number-{number}"}
+        assert board.ask("/api/watchlist", headers=wrong).status_code == 401
+    api = board.ask("/api/watchlist", headers=right)
+    form = board.ask("/login", method="POST", data={"token": TOKEN})
+
+    assert (api.status_code, api.headers["retry-after"], form.status_code) == (429, "60", 429)
+    assert "Too many wrong tokens" in form.text
+    assert board.ask("/games/1", headers=cookie).status_code == 200
+    seconds[0] = 61
+    assert board.ask("/api/watchlist", headers=right).status_code == 200
+
+
+def test_guesses_of_one_address_are_no_others() -> None:
+    guesses = Guesses(lambda: 0.0)
+    for _ in range(MOST):
+        guesses.count("192.0.2.1")
+
+    assert guesses.are_enough("192.0.2.1")
+    assert not guesses.are_enough("192.0.2.2")
+
+
+def test_what_took_a_token_to_see_is_not_stored(dashboard: Dashboard) -> None:
+    headers = {"authorization": f"Bearer {TOKEN}"}
+    page = dashboard.but(door=LOCKED).ask("/", headers=headers)
+
+    assert page.headers["cache-control"] == "no-store"
+    assert page.headers["x-robots-tag"] == "noindex, nofollow"
+    assert dashboard.ask("/").headers["cache-control"] == "private, no-cache"
+
+
 @pytest.mark.parametrize(
     "place",
     [
@@ -235,7 +276,7 @@ def test_texts_that_cost_text_times_text_are_bounded_in_time(
     dashboard: Dashboard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("harvester.web.querying.SECONDS", 0.3)
-    dear = "length(trim(replace(hex(zeroblob(2000)), '0', 'b'), hex(zeroblob(2000)) || 'b' || i))"
+    dear = "length(trim(replace(hex(zeroblob(4900)), '0', 'b'), hex(zeroblob(700)) || 'b' || i))"
     sql = (
         f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max({dear}) FROM n"
     )
@@ -293,6 +334,13 @@ def test_a_long_answer_is_cut_and_says_so(dashboard: Dashboard) -> None:
 
     assert text.count('<th scope="row"') == 500
     assert "Cut after 500 rows." in text
+
+
+def test_numbers_are_answered_as_they_are_kept(dashboard: Dashboard) -> None:
+    text = dashboard.but(has_sql=True).ask("/sql", params={"q": "SELECT 12345, 0.25"}).text
+
+    assert "<bdi>12345</bdi>" in text
+    assert "<bdi>0.25</bdi>" in text
 
 
 def test_what_the_database_answers_stays_text(dashboard: Dashboard) -> None:

@@ -11,7 +11,9 @@ Row = Mapping[str, Any]
 Link = Callable[[Row], str | None]
 
 MOST_ROWS: Final = 500
+LONG: Final = 30  # rows; more of them scroll in a box of their own
 _PROSE: Final = ("notes", "last_error", "description", "note")
+_ASIDE: Final = ("console",)  # what a phone has no room for
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,8 @@ class Column:
         if self.is_number:
             return "number"
         is_time = self.name == "time" or self.name.endswith("_at")
+        if self.name in _ASIDE:
+            return "aside"
         return "time" if is_time else "prose" if self.name in _PROSE else ""
 
 
@@ -55,6 +59,11 @@ class Table:
     columns: Sequence[Column]
     rows: Sequence[Sequence[Cell]] = field(default=())
     remark: str = ""
+
+    @property
+    def is_long(self) -> bool:
+        """Whether it would push everything below it out of sight."""
+        return len(self.rows) > LONG
 
 
 def table(

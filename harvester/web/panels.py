@@ -16,6 +16,7 @@ from harvester.web.listing import Table
 
 Keys = Mapping[str, Sequence[str]]
 
+_WHICH: Final = {True: "the newest, without what nobody holds", False: "the newest first"}
 _LABELS: Final = {"game": listing.game_at, "achievement": listing.achievement_at}
 
 
@@ -76,7 +77,7 @@ def _panel(conn: Connection, plot: Plot, keys: Keys, during: Window, of: str) ->
     found = answered(conn, plot.trend, keys, during)
     rows = _newest(found.rows, plot)
     made = listing.table(
-        f"{plot.title}: {'the newest' if plot.is_last else 'the newest first'}",
+        f"{plot.title}: {_WHICH[plot.is_last]}",
         rows,
         listing.columns_of(rows, _LABELS),
         during.zone,
@@ -88,10 +89,10 @@ def _panel(conn: Connection, plot: Plot, keys: Keys, during: Window, of: str) ->
 
 
 def _newest(rows: Sequence[Mapping[str, Any]], plot: Plot) -> Sequence[Mapping[str, Any]]:
-    """Turn the order round; of what has many rows for each time keep the last one."""
+    """Turn the order round; of distributions keep what somebody holds at the last time."""
     if not plot.is_last:
         return rows[::-1]
-    return [row for row in rows if row["time"] == rows[-1]["time"]]
+    return [row for row in rows if row["time"] == rows[-1]["time"] and row["players"] != 0]
 
 
 def _in_words(rows: Sequence[object]) -> str:

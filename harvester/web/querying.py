@@ -98,4 +98,11 @@ def _columns(names: list[str], rows: list[Line]) -> list[Column]:
 
 
 def _cells(line: Line) -> list[Cell]:
-    return [Cell(value.hex() if isinstance(value, bytes) else cell(value)) for value in line]
+    """Write values as the database has them: an id with separators finds nothing."""
+    return [Cell(_plain(value)) for value in line]
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, bytes):
+        return value.hex()
+    return str(value) if isinstance(value, int | float) else cell(value)

@@ -12,6 +12,10 @@ from harvester.web.templating import page
 
 BUG = "this is a bug of ours; what happened stands on stderr of `harvester serve`"
 _RETRY_SECONDS = "15"
+_PLAINLY = {
+    HTTPStatus.NOT_FOUND.phrase: "there is no such page",
+    HTTPStatus.METHOD_NOT_ALLOWED.phrase: "there is nothing to be changed here: ask with GET",
+}
 
 
 def told(request: Request, status: int, line: str) -> Response:
@@ -28,10 +32,10 @@ def told(request: Request, status: int, line: str) -> Response:
 def http_error(request: Request, error: Exception) -> Response:
     """Answer what is not there, and methods that are not taken."""
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for it alone
-    line = error.detail
-    if error.status_code == HTTPStatus.NOT_FOUND and line == HTTPStatus.NOT_FOUND.phrase:
-        line = "there is no such page"
-    return told(request, error.status_code, line)
+    line = _PLAINLY.get(error.detail, error.detail)
+    response = told(request, error.status_code, line)
+    response.headers.update(error.headers or {})
+    return response
 
 
 def misasked(request: Request, error: Exception) -> Response:

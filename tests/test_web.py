@@ -232,6 +232,19 @@ def test_a_damaged_database_is_told_of(dashboard: Dashboard, tmp_path: Path) -> 
     assert "the database is damaged" in answer.json()["error"]
 
 
+def test_where_the_database_is_stands_in_the_log_and_not_on_the_page(
+    dashboard: Dashboard, caplog: pytest.LogCaptureFixture
+) -> None:
+    url = "postgresql+psycopg://somebody:secret@127.0.0.1:1/data"
+    answer = dashboard.but(url=url).ask("/api/watchlist")
+
+    assert answer.status_code == 503
+    assert answer.json()["error"].startswith("the database cannot be used; why stands on stderr")
+    assert "127.0.0.1" not in answer.text
+    assert "127.0.0.1" in caplog.text
+    assert "secret" not in caplog.text
+
+
 def _copied(dashboard: Dashboard, folder: Path) -> Path:
     path = folder / "copy.db"
     source = sqlite3.connect(dashboard.url.removeprefix("sqlite:///"))

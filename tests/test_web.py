@@ -19,6 +19,7 @@ from harvester.store import trends
 from harvester.store.trends import TRENDS
 from harvester.web import app, listing, openapi, spark
 from harvester.web.api import FORMATS
+from harvester.web.templating import environment
 
 PAGES = (
     "/",
@@ -324,6 +325,20 @@ def test_a_distribution_is_told_without_what_nobody_holds(dashboard: Dashboard) 
 
     assert table.count('<th scope="row"') == len(newest) - newest.count(0) > 0
     assert 0 in newest
+
+
+@pytest.mark.parametrize(("rows", "is_boxed"), [(25, False), (300, True)])
+def test_only_a_long_table_scrolls_in_a_box_and_says_how_long_it_is(
+    rows: int, *, is_boxed: bool
+) -> None:
+    made = listing.table("All", [{"name": row} for row in range(rows)], [listing.Column("name")])
+    macros = environment().get_template("macros.html").make_module({})
+
+    text = str(macros.section(made, "all"))  # type: ignore[attr-defined]
+
+    assert text.count("<tr>") == rows + 1
+    assert ('class="scroll long"' in text) is is_boxed
+    assert ("300 rows." in text) is is_boxed
 
 
 def test_a_name_that_looks_like_a_path_has_a_page(dashboard: Dashboard, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ Link = Callable[[Row], str | None]
 MOST_ROWS: Final = 500
 LONG: Final = 30  # rows; more of them scroll in a box of their own
 _PROSE: Final = ("notes", "last_error", "description", "note")
-_ASIDE: Final = ("console",)  # what a phone has no room for
+_ASIDE: Final = ("console", "before")  # what a phone has no room for
 
 
 @dataclass(frozen=True)
@@ -43,12 +43,14 @@ class Column:
     @property
     def kind(self) -> str:
         """How it is set: numbers to the right, times on one line."""
+        return " ".join([*(["aside"] if self.name in _ASIDE else []), *self._setting])
+
+    @property
+    def _setting(self) -> list[str]:
         if self.is_number:
-            return "number"
+            return ["number"]
         is_time = self.name == "time" or self.name.endswith("_at")
-        if self.name in _ASIDE:
-            return "aside"
-        return "time" if is_time else "prose" if self.name in _PROSE else ""
+        return ["time"] if is_time else ["prose"] if self.name in _PROSE else []
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ Connect = Callable[[socket.socket, object], object]
 hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
 
-pytest_plugins = ["worlds", "commands", "harvests", "looks", "dashboards"]
+pytest_plugins = ["worlds", "commands", "harvests", "looks", "dashboards", "weeks"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

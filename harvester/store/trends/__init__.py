@@ -123,7 +123,7 @@ def _achievements(
 
 
 def _notes(trend: Trend, question: Question) -> list[Note]:
-    """List the notes on everything, on what is asked about, and on the jobs that collect it."""
+    """List the notes on everything, on what is asked about and on the trend, and on its jobs."""
     own = question.subjects
     sets = {label["game_id"] for label in own["achievement"].values()} - {None}
     scopes = notes.scopes(
@@ -131,6 +131,7 @@ def _notes(trend: Trend, question: Question) -> list[Note]:
         achievements=own["achievement"],
         users=[*own["user"], *own["developer"]],
         jobs=trend.jobs,
+        trends=[trend.name],
     )
     return notes.within(question.conn, question.spans[0].since, question.until, scopes)
 

@@ -7,8 +7,9 @@ import sqlite3
 import stat
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import click
@@ -649,6 +650,11 @@ def test_the_demo_shows_what_it_collected_and_what_to_try(
     for line in told.out.splitlines():
         if " query '" in line:
             assert shell("query", shlex.split(line)[-1]).code == 0
+        for command in ("trend", "report"):
+            if f" {command} " in line and " --until " in line:
+                words = shlex.split(line)
+                assert shell(*words[words.index(command) :]).code == 0
+    assert {path.name for path in shell.folder.iterdir()} >= {"tickets.svg", "report.html"}
 
 
 @pytest.mark.parametrize(
@@ -664,4 +670,6 @@ def test_the_demo_proposes_commands_that_work(
 ) -> None:
     monkeypatch.setattr("shutil.which", lambda _: found)
     monkeypatch.setattr("sys.argv", [called])
-    assert any(line.startswith(shown) for line in next_steps(Path("demo.db")))
+    begun, ended = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 29, tzinfo=UTC)
+    done = demo.Demo(Path("demo.db"), begun, ended, 1, 0, Counter(), {}, [], [], [], [])
+    assert any(line.startswith(shown) for line in next_steps(done))

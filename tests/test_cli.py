@@ -406,6 +406,7 @@ def test_ranges_and_changes_stand_beside_the_values(configured: Shell) -> None:
     assert [rows[3][name] for name in names] == [12, 10, 12, 2]
 
 
+@pytest.mark.usefixtures("looked_at")
 def test_notes_in_the_range_are_told_beside_the_rows(
     configured: Shell, remembering: Engine
 ) -> None:
@@ -450,6 +451,9 @@ def test_hostile_titles_are_harmless_in_every_format(configured: Shell) -> None:
         (["players", "--game", "1", "--at", "2d"], "--at, and --vs beside it, go with: trend dist"),
         (["distribution", "--game", "1", "--vs", "2d"], "--at, and --vs beside it, go with"),
         (["distribution", "--game", "1", "--at", "x"], "--at x: must be a date"),
+        (["distribution", "--game", "1", "--at", "2090-01-01"], "--at 2090-01-01 lies in the futu"),
+        (["distribution", "--game", "1", "--at", "2d", "--range"], "--range and --delta do not go"),
+        (["players", "--game", "1", "--since", "2090-01-01"], "--since 2090-01-01 lies in the fut"),
     ],
 )
 def test_a_trend_says_what_it_needs(configured: Shell, args: list[str], words: str) -> None:

@@ -106,5 +106,5 @@ def disagreement(rows: Sequence[Mapping[str, Any]], name: str) -> str | None:
     dated, counted = (sum(row[column] for row in both) for column in (name, "counted"))
     return (
         f"dates and RA's counters disagree in {len(apart)} of {len(both)} rows that have both: "
-        f"{dated} by their dates, {counted} by the counters"
+        f"{dated} by their dates, {counted} by the counters, each as it was last looked at"
     )

@@ -38,6 +38,7 @@ TREND_MS, ALL_MS = 50, 300
 TIMES: Final = 7
 PATIENCE: Final = 2.0  # seconds for repetitions of one question
 RANGES: Final = {"30 days by day": (30, "1d"), "300 days by week": (300, "1w")}
+DATABASES: Final = ("SQLite", "PostgreSQL")
 Question = Callable[[Connection], Any]
 
 
@@ -175,15 +176,16 @@ def _dashboard(engine: Engine) -> Iterator[Callable[[str], None]]:
 
 
 @contextmanager
-def databases(folder: Path, scale: full.Scale, *, has_postgres: bool) -> Iterator[dict[str, str]]:
-    """Make them where they are not there yet; yield their URLs."""
+def databases(folder: Path, scale: full.Scale, wanted: Sequence[str]) -> Iterator[dict[str, str]]:
+    """Make them where they are not there yet; yield the URLs of those that are wanted."""
     path = folder / "full.db"
     if not path.exists():
         full.fill(path, scale)
-    with _postgres(folder) if has_postgres else nullcontext() as url:
+    with _postgres(folder) if "PostgreSQL" in wanted else nullcontext() as url:
         if url is not None and not _is_filled(url):
             full.copy(path, url)
-        yield {"SQLite": f"sqlite:///{path}", **({"PostgreSQL": url} if url else {})}
+        urls = {"SQLite": f"sqlite:///{path}", "PostgreSQL": url or ""}
+        yield {name: urls[name] for name in wanted}
 
 
 @contextmanager
@@ -228,11 +230,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--only", default="", help="ask what has this in its name")
-    parser.add_argument("--sqlite-only", action="store_true")
+    parser.add_argument("--database", action="append", choices=DATABASES, dest="databases")
     parser.add_argument("--write", type=Path, help="a document whose marked part is rewritten")
     chosen = parser.parse_args()
-    scale, found = full.Scale(), dict[str, dict[tuple[str, str, int], float]]()
-    with databases(chosen.folder, scale, has_postgres=not chosen.sqlite_only) as urls:
+    found: dict[str, dict[tuple[str, str, int], float]] = {}
+    with databases(chosen.folder, full.Scale(), chosen.databases or DATABASES) as urls:
         for name, url in urls.items():
             found[name] = {}
             for asked, took in measure(url, only=chosen.only):

@@ -317,6 +317,19 @@ def test_a_game_may_not_stand_for_more_rows_than_can_be_held(
     assert (answer.status_code, "too much at a time" in answer.text) == (400, True)
 
 
+def test_a_page_does_without_a_chart_that_would_be_too_much(
+    dashboard: Dashboard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harvester.web.answers.MOST_ROWS", 100)
+
+    answer = dashboard.ask(f"/games/1?{DURING}")
+
+    assert answer.status_code == 200
+    assert "too much at a time" in answer.text
+    assert 'data-chart="/charts/players"' in answer.text
+    assert 'data-chart="/charts/distribution"' not in answer.text
+
+
 def test_a_distribution_is_told_without_what_nobody_holds(dashboard: Dashboard) -> None:
     text = dashboard.ask(f"/games/1?{DURING}").text
     table = text.partition('id="panel-distribution-caption"')[2].partition("</table>")[0]

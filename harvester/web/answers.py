@@ -11,19 +11,23 @@ from harvester.store.trends import TRENDS, Answer
 from harvester.web import asked
 from harvester.web.asked import Window
 
-MOST_ROWS: Final = 120_000  # a year of days of a large set; some seconds, some 100 MB
+MOST_ROWS: Final = 250_000  # a year of days of a large set; some seconds, some 100 MB
 Keys = Mapping[str, Sequence[str]]
+
+
+class TooMuch(ConfigError):
+    """The answer would be too large for a page; a page can do without it."""
 
 
 def answered(conn: Connection, name: str, keys: Keys, during: Window) -> Answer:
     """Answer a trend.
 
-    Raises `ConfigError` as `trends.answer` does, for ids that are none, and for what could
-    come to more than `MOST_ROWS`: it would be in memory as a whole.
+    Raises `ConfigError` as `trends.answer` does, and for ids that are none; `TooMuch` for what
+    could come to more than `MOST_ROWS`, for it would be in memory as a whole.
     """
     games = asked.ids(keys.get("game", ()), "game")
     if during.periods * _series(conn, name, keys, games) > MOST_ROWS:
-        raise ConfigError("that is too much at a time: ask for fewer keys, or longer periods")
+        raise TooMuch("that is too much at a time: ask for fewer keys, or longer periods")
     return trends.answer(
         conn,
         name,

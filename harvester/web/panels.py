@@ -8,9 +8,9 @@ from sqlalchemy import Connection
 
 from harvester.charts.kinds import KINDS
 from harvester.store.notes import Note
-from harvester.store.trends import TRENDS
+from harvester.store.trends import TRENDS, Answer
 from harvester.web import listing
-from harvester.web.answers import answered
+from harvester.web.answers import TooMuch, answered
 from harvester.web.asked import Window
 from harvester.web.listing import Table
 
@@ -74,7 +74,7 @@ def panels(
 
 
 def _panel(conn: Connection, plot: Plot, keys: Keys, during: Window, of: str) -> Panel:
-    found = answered(conn, plot.trend, keys, during)
+    found = _answer(conn, plot, keys, during)
     rows = _newest(found.rows, plot)
     made = listing.table(
         f"{plot.title}: {_WHICH[plot.is_last]}",
@@ -86,6 +86,14 @@ def _panel(conn: Connection, plot: Plot, keys: Keys, during: Window, of: str) ->
     alt = f"Chart: {plot.title}, {of}. {_in_words(found.rows)}"
     told = (alt, made, found.missing, found.notes, during.query(**keys), has_chart)
     return Panel(plot, f"panel-{plot.trend}", *told)
+
+
+def _answer(conn: Connection, plot: Plot, keys: Keys, during: Window) -> Answer:
+    """Answer a plot; where that is too much, the other plots of the page still stand."""
+    try:
+        return answered(conn, plot.trend, keys, during)
+    except TooMuch as much:
+        return Answer([], str(much), [])
 
 
 def _newest(rows: Sequence[Mapping[str, Any]], plot: Plot) -> Sequence[Mapping[str, Any]]:

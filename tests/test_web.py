@@ -192,7 +192,8 @@ def test_what_makes_no_sense_is_told_in_a_line(
 def test_nothing_can_be_changed(dashboard: Dashboard) -> None:
     for method in ("POST", "PUT", "DELETE", "PATCH"):
         refused = dashboard.ask("/games/1", method=method)
-        assert (refused.status_code, refused.headers["allow"]) == (405, "GET, HEAD")
+        assert refused.status_code == 405
+        assert set(refused.headers["allow"].split(", ")) == {"GET", "HEAD"}
         assert "ask with GET" in refused.text
     assert dashboard.ask("/", method="HEAD").status_code == 200
 

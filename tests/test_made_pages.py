@@ -30,14 +30,6 @@ pytestmark = pytest.mark.xdist_group("pages")  # the weeks are simulated once
 
 
 @pytest.fixture(scope="session")
-def weeks_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Simulate the weeks that the pages ask."""
-    path = tmp_path_factory.mktemp("weeks") / "weeks.db"
-    world.harvested(path)
-    return path
-
-
-@pytest.fixture(scope="session")
 def weeks_url(weeks_file: Path, postgres: str) -> str:
     """Copy the weeks into a PostgreSQL database; yield its URL."""
     url = empty_postgres(postgres)

@@ -76,7 +76,7 @@ def answer(  # noqa: PLR0913 - the options of the command, one each
     spans = _spans(since, until, every, zone)
     question = Question(conn, asked, spans, is_range=is_range, is_delta=is_delta)
     columns = trend.columns(is_range=is_range, is_delta=is_delta)
-    rows = [_ordered(row, columns) for row in trend.rows(question)]
+    rows = _ordered(trend.rows(question), columns)
     missing = trend.missing(question, rows) or looked.unseen(question, trend.jobs, rows)
     return Answer(rows, missing, _notes(trend, question))
 
@@ -154,7 +154,9 @@ def _notes(trend: Trend, question: Question) -> list[Note]:
     return notes.within(question.conn, question.spans[0].since, question.until, scopes)
 
 
-def _ordered(row: Row, columns: Sequence[str]) -> Row:
-    """Put the labels of a row first, then its values, then how well they are known."""
-    labels = {name: value for name, value in row.items() if name not in columns}
-    return {**labels, **{name: row.get(name) for name in columns}}
+def _ordered(rows: Iterable[Row], columns: Sequence[str]) -> list[Row]:
+    """Put the labels of rows first, then their values, then how well they are known."""
+    told = list(rows)
+    labels = [name for name in told[0] if name not in columns] if told else []
+    lacking = dict.fromkeys([*labels, *columns])
+    return [{**lacking, **row} for row in told]

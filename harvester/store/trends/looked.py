@@ -7,13 +7,14 @@ the interval then in force (as `report.py` counts coverage). What follows is a h
 from collections import defaultdict
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from itertools import groupby, zip_longest
+from itertools import groupby
 from typing import Any, Final, TypeAlias, TypeVar
 
 from sqlalchemy import ColumnElement, Row, Select, and_, func, literal, or_, select
 
 from harvester.store import many, schema
 from harvester.store.evidence import TOLERANCE
+from harvester.store.instants import Seconds
 from harvester.store.series import EVER, Span, joined, without
 from harvester.store.trends.asking import Question
 
@@ -25,6 +26,13 @@ polls, fetches = schema.polls, schema.fetches
 surveys = polls.alias("surveys")  # of the players whose pairs with games they watch over
 MINUTE: Final = "%Y-%m-%d %H:%M"
 _SUCCESSES: Final = ("changed", "unchanged")
+_OF_POLL: Final = [
+    polls.c[name]
+    for name in (
+        *("id", "game_id", "user_id", "asked_as"),
+        *("watched_from", "watched_to", "interval_seconds"),
+    )
+]
 
 
 def at_games(question: Question, job: str, games: Collection[int]) -> Mapping[int, Looks]:
@@ -104,33 +112,58 @@ def _by_key(
 def _looked(
     question: Question, *conditions: ColumnElement[bool]
 ) -> Iterator[tuple[Row[Any], Looks]]:
-    """Tell of every poll when it looked; in one statement, O(evidence that overlaps the range)."""
-    rows = question.conn.execute(_evidence(question).where(*conditions))
+    """Tell of every poll when it looked; in one statement, O(evidence that overlaps the range).
+
+    The database puts together what follows in time: there is a row for each hole, not each look.
+    """
+    rows = question.conn.execute(_evidence(question, conditions))
     for _, group in groupby(rows, key=lambda row: row.id):
         own = list(group)
-        yield own[0], joined(_span(*two) for two in zip_longest(own, own[1:]))
+        yield own[0], list(_spans(own))
 
 
-def _span(look: Row[Any], following: Row[Any] | None) -> Span:
-    """Tell for how long a row of evidence is good, by the interval that was in force after it."""
-    promised = look.interval_seconds if following is None else following.promised
-    lasting = timedelta(seconds=int(TOLERANCE * (promised or look.interval_seconds)))
-    return Span(look.first_at, look.last_at + lasting + SECOND)
+def _spans(looks: Sequence[Row[Any]]) -> Iterator[Span]:
+    """Tell the time between holes, out of the looks that came late and the last one."""
+    since = looks[0].first_at
+    for look in looks[1:]:
+        if look.is_late:
+            yield Span(since, _good_until(look.before_at, look.promised))
+            since = look.first_at
+    yield Span(since, _good_until(looks[-1].last_at, looks[-1].interval_seconds))
 
 
-def _evidence(question: Question) -> Select[Any]:
+def _good_until(looked_at: datetime, promised: int) -> datetime:
+    """Tell for how long a look is good, by the interval that was in force after it."""
+    return looked_at + timedelta(seconds=int(TOLERANCE * promised)) + SECOND
+
+
+def _evidence(question: Question, conditions: Sequence[ColumnElement[bool]]) -> Select[Any]:
+    """Select the late looks of polls, the first one (none is before it) and the last one."""
+    looks = _looks(question, conditions).subquery("looks")
+    waited = Seconds(looks.c.first_at) - Seconds(looks.c.before_at) - 1
+    is_late = looks.c.before_at.is_(None) | (waited > TOLERANCE * looks.c.promised)
+    told = select(looks, is_late.label("is_late"))
+    return told.where(is_late | looks.c.is_last).order_by(looks.c.id, looks.c.last_at)
+
+
+def _looks(question: Question, conditions: Sequence[ColumnElement[bool]]) -> Select[Any]:
     """Select the successful looks of polls, with the one before the range and the one after."""
     since, until = (literal(at, schema.Instant) for at in (question.since, question.until))
     first = func.coalesce(_before(question.since), since)
     last = func.coalesce(_after(question.until), until)
-    promised = fetches.c.interval_seconds.label("promised")
+    beside: Any = {"partition_by": polls.c.id, "order_by": (fetches.c.last_at, fetches.c.id)}
+    promised = func.coalesce(fetches.c.interval_seconds, polls.c.interval_seconds)
     return (
-        select(polls, fetches.c.first_at, fetches.c.last_at, promised)
-        .join(fetches, fetches.c.poll_id == polls.c.id)
+        select(*_OF_POLL, fetches.c.first_at, fetches.c.last_at, promised.label("promised"))
+        .add_columns(
+            func.lag(fetches.c.last_at, type_=schema.Instant).over(**beside).label("before_at"),
+            func.lead(fetches.c.id).over(**beside).is_(None).label("is_last"),
+        )
+        .select_from(polls)
         .outerjoin(surveys, _surveys())
-        .where(fetches.c.outcome.in_(_SUCCESSES))
+        .join(fetches, fetches.c.poll_id == polls.c.id)
+        .where(fetches.c.outcome.in_(_SUCCESSES), *conditions)
         .where(fetches.c.last_at >= first, fetches.c.last_at <= last)
-        .order_by(polls.c.id, fetches.c.last_at, fetches.c.id)
     )
 
 

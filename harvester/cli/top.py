@@ -66,7 +66,7 @@ def top(
             rows = _ranked(conn, name, span, asked["limit"] or USUAL, asked["by"])
     show(rows, RANKINGS[name].columns if name else OVERVIEW, form)
     if not rows:
-        note(f"nothing changed between {span.since:%Y-%m-%d %H:%M} and {span.until:%Y-%m-%d %H:%M}")
+        note(f"no change was seen between {span.since:%Y-%m-%d %H:%M} and {span.until:%Y-%m-%d %H:%M}")
 
 
 def _few(

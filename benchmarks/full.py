@@ -143,46 +143,66 @@ def _steps(moments: Moments) -> Iterator[tuple[int, str, str | None]]:
         yield number, _at(since, 7), None if until is None else _at(until, 7)
 
 
-def _counters(
-    scale: Scale, chance: random.Random
-) -> Iterator[tuple[str, str, Iterator[Row]]]:
+def _counters(scale: Scale, chance: random.Random) -> Iterator[tuple[str, str, Iterator[Row]]]:
     games, often = range(1, scale.games + 1), HOURS * NEWS
-    yield "game_counters", _names("game_counters"), (
-        (game, 1_000 + number, scale.own, *time)
-        for game in games
-        for number, *time in _steps(_moments(chance, often))
+    yield (
+        "game_counters",
+        _names("game_counters"),
+        (
+            (game, 1_000 + number, scale.own, *time)
+            for game in games
+            for number, *time in _steps(_moments(chance, often))
+        ),
     )
-    yield "game_ticket_counts", _names("game_ticket_counts"), (
-        (game, True, number, number % 9, 0, number % 4, number % 5, 0, *time)
-        for game in games
-        for number, *time in _steps(_moments(chance, often))
+    yield (
+        "game_ticket_counts",
+        _names("game_ticket_counts"),
+        (
+            (game, True, number, number % 9, 0, number % 4, number % 5, 0, *time)
+            for game in games
+            for number, *time in _steps(_moments(chance, often))
+        ),
     )
-    yield "achievement_counters", _names("achievement_counters"), (
-        (own, number * 30, number * 20, *time)
-        for own in _ids(scale)
-        for number, *time in _steps(_moments(chance, often * 3 / scale.own))
+    yield (
+        "achievement_counters",
+        _names("achievement_counters"),
+        (
+            (own, number * 30, number * 20, *time)
+            for own in _ids(scale)
+            for number, *time in _steps(_moments(chance, often * 3 / scale.own))
+        ),
     )
-    yield "achievement_ratios", _names("achievement_ratios"), (
-        (own, 10 + number, *time)
-        for own in _ids(scale)
-        for number, *time in _steps(_moments(chance, often * 3 / scale.own))
+    yield (
+        "achievement_ratios",
+        _names("achievement_ratios"),
+        (
+            (own, 10 + number, *time)
+            for own in _ids(scale)
+            for number, *time in _steps(_moments(chance, often * 3 / scale.own))
+        ),
     )
-    yield "distribution", _names("distribution"), (
-        (game, True, is_hardcore, unlocked, number * (scale.own + 1 - unlocked), *time)
-        for game in games
-        for is_hardcore in (True, False)
-        for unlocked in range(1, scale.own + 1)
-        for number, *time in _steps(_moments(chance, 3 if game % 100 else 60))
+    yield (
+        "distribution",
+        _names("distribution"),
+        (
+            (game, True, is_hardcore, unlocked, number * (scale.own + 1 - unlocked), *time)
+            for game in games
+            for is_hardcore in (True, False)
+            for unlocked in range(1, scale.own + 1)
+            for number, *time in _steps(_moments(chance, 3 if game % 100 else 60))
+        ),
     )
 
 
-def _tickets(
-    scale: Scale, chance: random.Random
-) -> Iterator[tuple[str, str, Iterator[Row]]]:
-    yield "developer_ticket_counts", _names("developer_ticket_counts"), (
-        (user, number % 9, number, number, 2 * number + number % 9, *time)
-        for user in range(1, AUTHORS + 1)
-        for number, *time in _steps(_moments(chance, HOURS * NEWS))
+def _tickets(scale: Scale, chance: random.Random) -> Iterator[tuple[str, str, Iterator[Row]]]:
+    yield (
+        "developer_ticket_counts",
+        _names("developer_ticket_counts"),
+        (
+            (user, number % 9, number, number, 2 * number + number % 9, *time)
+            for user in range(1, AUTHORS + 1)
+            for number, *time in _steps(_moments(chance, HOURS * NEWS))
+        ),
     )
     own = "id game_id achievement_id report_type is_hardcore notes reporter_id assignee_id"
     yield "tickets", f"{own} reported_at first_seen_at", _reported(scale)
@@ -231,7 +251,18 @@ def _progress(scale: Scale, chance: random.Random) -> Iterator[Row]:
     for user, game in _pairs(scale):
         for number, *time in _steps(_moments(chance, 5)):
             share = min(number / scale.own, 1.0)
-            yield user, game, number, number // 2, share, share / 2, number * 3600, None, None, *time
+            yield (
+                user,
+                game,
+                number,
+                number // 2,
+                share,
+                share / 2,
+                number * 3600,
+                None,
+                None,
+                *time,
+            )
 
 
 # --- the harvest -----------------------------------------------------------------------
@@ -305,8 +336,7 @@ def _stretches(news: list[int], nights: set[int]) -> Iterator[tuple[int, int, st
 
 
 _RUN: Final = (
-    "id command version pid host started_at beat_at ended_at requests requests_that_day "
-    "pace_factor"
+    "id command version pid host started_at beat_at ended_at requests requests_that_day pace_factor"
 )
 
 

@@ -210,7 +210,11 @@ def written(found: Mapping[str, Mapping[tuple[str, str, int], float]]) -> Iterat
         yield f"### {group[0].upper()}{group[1:]}"
         yield tables.table(
             ("question", "at most ms", *(f"{name}, ms" for name in found), "reached"),
-            [_line(one, [told[one] for told in found.values()]) for one in asked if one[0] == group],
+            [
+                _line(one, [told[one] for told in found.values()])
+                for one in asked
+                if one[0] == group
+            ],
         )
 
 

@@ -4,9 +4,14 @@ import ipaddress
 import logging
 import socket
 from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
 
 import hypothesis
 import pytest
+from sqlalchemy import create_engine
+
+from harvester.store import db
 
 Connect = Callable[[socket.socket, object], object]
 
@@ -14,7 +19,7 @@ Connect = Callable[[socket.socket, object], object]
 hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
 
-pytest_plugins = ["worlds", "commands", "harvests", "looks", "dashboards"]
+pytest_plugins = ["worlds", "commands", "harvests", "looks", "dashboards", "weeks"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -31,6 +36,29 @@ def no_socket_beyond_loopback() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for name in ("connect", "connect_ex"):
             patch.setattr(socket.socket, name, _guarded(getattr(socket.socket, name)))
+        yield
+
+
+class Compiled(dict[Any, Any]):
+    """What SQLAlchemy compiled, kept by the kind of database instead of by connection.
+
+    A harvester compiles each statement once; the tests start thousands of them in a process.
+    """
+
+    def get(self, key: Any, default: Any = None) -> Any:  # noqa: ANN401 - SQLAlchemy's own
+        """Find what was compiled for any dialect of this name."""
+        return super().get((key[0].name, *key[1:]), default)
+
+    def __setitem__(self, key: Any, compiled: Any) -> None:  # noqa: ANN401 - SQLAlchemy's own
+        super().__setitem__((key[0].name, *key[1:]), compiled)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def statements_compiled_once() -> Iterator[None]:
+    """Let all engines of a process share what they compiled."""
+    shared = partial(create_engine, execution_options={"compiled_cache": Compiled()})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(db, "create_engine", shared)
         yield
 
 

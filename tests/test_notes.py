@@ -15,6 +15,7 @@ from harvester.endpoints import ENDPOINTS
 from harvester.errors import ConfigError
 from harvester.store import lock, migrate, notes, schema, shipped
 from harvester.store.notes import Note
+from harvester.store.trends import TRENDS
 
 DAY = timedelta(days=1)
 
@@ -26,12 +27,13 @@ def own(conn: Connection) -> list[Note]:
 # --- the register that is shipped ----------------------------------------------------------------
 
 
-def test_every_shipped_note_has_an_id_of_its_own_and_speaks_of_a_job() -> None:
+def test_every_shipped_note_has_an_id_of_its_own_and_speaks_of_a_job_or_a_trend() -> None:
     ids = [one.id for one in shipped.SHIPPED]
 
     assert len(set(ids)) == len(ids)
     assert all(0 < one < schema.FIRST_OWN_NOTE for one in ids)
-    assert {one.scope.partition(":")[2] for one in shipped.SHIPPED} <= ENDPOINTS.keys()
+    scopes = {one.scope for one in shipped.SHIPPED}
+    assert scopes <= {*notes.scopes(jobs=ENDPOINTS, trends=TRENDS)}
     assert all(len(one.title) <= notes.LONGEST_TITLE for one in shipped.SHIPPED)
 
 
@@ -40,7 +42,7 @@ def test_every_shipped_note_has_an_id_of_its_own_and_speaks_of_a_job() -> None:
     [
         ("2024-05-07", "job:game-tickets", "counts all states"),
         ("2024-09-23", "job:distribution", "casual-only"),
-        ("2026-01-26", "job:progress", "RetroPoints"),
+        ("2026-01-26", "trend:rarity", "RetroPoints"),
         ("2026-02-14", "job:game-tickets", "quarantined"),
         ("2026-04-15", "job:game-tickets", "quarantined"),
     ],

@@ -9,24 +9,17 @@ import pytest
 from commands import ROOT
 from sqlalchemy import Connection
 
-from docs import showcase, world
+from docs import showcase
 from harvester.store import db
 
 README = (ROOT / "README.md").read_text()
-
-
-@pytest.fixture(scope="module")
-def simulated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Yield the simulated weeks that are shown."""
-    path = tmp_path_factory.mktemp("weeks") / "weeks.db"
-    world.harvested(path)
-    return path
+pytestmark = pytest.mark.xdist_group("pages")  # where the weeks are simulated already
 
 
 @pytest.fixture
-def weeks(simulated: Path) -> Iterator[Connection]:
+def weeks(weeks_file: Path) -> Iterator[Connection]:
     """Yield a connection to them."""
-    engine = db.connect(f"sqlite:///{simulated}", is_read_only=True)
+    engine = db.connect(f"sqlite:///{weeks_file}", is_read_only=True)
     with engine.connect() as conn:
         yield conn
     engine.dispose()
@@ -37,9 +30,9 @@ def drawing(path: Path) -> list[str]:
     return [text for text in ET.parse(path).getroot().itertext() if text.strip()]  # noqa: S314
 
 
-def test_the_trend_of_the_readme_is_what_the_command_says(simulated: Path) -> None:
+def test_the_trend_of_the_readme_is_what_the_command_says(weeks_file: Path) -> None:
     assert README.count("$ harvester trend") == 1
-    assert showcase.shown(README, simulated) == README, "run `make docs`"
+    assert showcase.shown(README, weeks_file) == README, "run `make docs`"
 
 
 def test_every_picture_of_the_readme_is_there_with_words_for_who_cannot_see_it() -> None:
@@ -63,16 +56,16 @@ def test_the_pictures_show_these_weeks_with_their_hole_and_their_note(
 
 
 def test_nothing_is_written_where_nothing_is_new(
-    simulated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    weeks_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page = tmp_path / "README.md"
     monkeypatch.setattr(showcase, "README", page)
     page.write_text(README.replace("2026-01-05", "2026-01-06"))
 
-    showcase.update(simulated)
+    showcase.update(weeks_file)
     assert page.read_text() == README
 
     page.chmod(0o400)
     before = page.stat().st_mtime_ns
-    showcase.update(simulated)
+    showcase.update(weeks_file)
     assert page.stat().st_mtime_ns == before

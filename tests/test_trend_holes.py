@@ -244,3 +244,24 @@ def test_a_set_that_shrinks_shows_in_the_range_of_its_size(sonic: Connection) ->
 
     names = ("achievements", "achievements_min", "achievements_max")
     assert columns(rows, *names) == [(3, 3, 3), (3, 2, 3), (3, 3, 3)]
+
+
+def test_where_nobody_looked_an_answer_says_when_somebody_did(sonic: Connection) -> None:
+    range_of: dict[str, Any] = {"since": at(0), "until": at(3), "every": HOURLY}
+
+    def missing(name: str = "players", **keys: Any) -> str | None:  # noqa: ANN401
+        return trends.answer(sonic, name, **keys, **range_of).missing
+
+    assert missing(games=[SONIC]) == "nobody has looked at that yet; `harvester fetch` does"
+    looked(sonic, "progress", (4, 5), game=SONIC)
+    span = f"it was looked at from {at(4):%Y-%m-%d %H:%M} to {at(5):%Y-%m-%d %H:%M}"
+    assert missing(games=[SONIC]) == f"nobody looked at that then; {span}"
+    assert missing("unlocks", achievements=[RING]) == f"nobody looked at that then; {span}"
+    looked(sonic, "progress", (1, 2), game=SONIC)
+    assert missing(games=[SONIC]) is None
+
+
+def test_a_set_that_was_not_revised_is_no_set_that_nothing_is_known_of(sonic: Connection) -> None:
+    asked: dict[str, Any] = {"games": [SONIC], "since": at(0), "until": at(3), "every": HOURLY}
+
+    assert trends.answer(sonic, "changes", **asked).missing == "no revision was seen in that time"

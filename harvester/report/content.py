@@ -23,8 +23,8 @@ from harvester.store.watched import watched
 MOST_GAMES: Final = 30  # that get a section of their own
 MOST_PEOPLE: Final = 20
 RAREST: Final = 25
-_DAILY: Final = timedelta(days=45)
-_WEEKLY: Final = timedelta(days=300)
+_DAILY: Final = timedelta(days=62)
+_WEEKLY: Final = timedelta(days=731)
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ class Range:
 
     @property
     def every(self) -> Period:
-        """Periods of such a length that some forty of them fill the range."""
+        """Periods so short that a spell of observation shows in them, some hundred at most."""
         span = self.until - self.since
         if span <= _DAILY:
             return Period(length=timedelta(days=1))

@@ -46,9 +46,16 @@ def scopes(
     achievements: Iterable[int] = (),
     users: Iterable[int] = (),
     jobs: Iterable[str] = (),
+    trends: Iterable[str] = (),
 ) -> list[str]:
     """Name the scopes of these things; users by the store's own ids."""
-    kinds = {"game": games, "achievement": achievements, "user": users, "job": jobs}
+    kinds = {
+        "game": games,
+        "achievement": achievements,
+        "user": users,
+        "job": jobs,
+        "trend": trends,
+    }
     return [f"{kind}:{one}" for kind, those in kinds.items() for one in those]
 
 

@@ -336,7 +336,7 @@ discontinuities = Table(
         "scope",
         Text,
         nullable=False,
-        doc="what it is about: all, game:ID, achievement:ID, user:ID or job:NAME",
+        doc="what it is about: all, game:ID, achievement:ID, user:ID, job:NAME or trend:NAME",
     ),
     Column("title", Text, nullable=False, doc="what happened, in a few words"),
     Column("note", Text, doc="what that means for the numbers"),

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 
 class Shipped(NamedTuple):
-    """One change of meaning: of what RA tells from `at` on, for what a job of ours keeps."""
+    """One change of meaning: of what RA tells from `at` on, in what a job keeps or trend tells."""
 
     id: int
     at: datetime
@@ -35,7 +35,7 @@ SHIPPED: Final = (
     Shipped(
         2,
         _day(2023, 9, 4),
-        "job:progress",
+        "trend:players",
         "casual and hardcore players are one number",
         "Since then both are copies of the number of all players, which did not change; "
         "before, they were numbers of their own.",
@@ -66,7 +66,7 @@ SHIPPED: Final = (
     Shipped(
         6,
         _day(2024, 8, 16),
-        "job:progress",
+        "trend:changes",
         "release dates are dates",
         "They were free text before. The granularity is new; below it, a date is filler.",
     ),
@@ -89,14 +89,14 @@ SHIPPED: Final = (
     Shipped(
         9,
         _day(2025, 6, 6),
-        "job:progress",
+        "trend:progress",
         "counters of a player may lag behind his dates",
         "Dates of unlocks are live since then; how many he has is a stored counter.",
     ),
     Shipped(
         10,
         _day(2025, 12, 24),
-        "job:progress",
+        "trend:progress",
         "playtime is told",
         "It includes subsets, and can be more than 0 without an unlock.",
     ),
@@ -110,7 +110,7 @@ SHIPPED: Final = (
     Shipped(
         12,
         _day(2026, 1, 26),
-        "job:progress",
+        "trend:rarity",
         "RetroPoints are computed by another formula",
         "Those of every achievement moved at once; here they are `true_ratio`.",
     ),

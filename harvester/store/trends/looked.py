@@ -24,6 +24,7 @@ Looks: TypeAlias = Sequence[Span]  # in order and apart
 SECOND: Final = timedelta(seconds=1)
 polls, fetches = schema.polls, schema.fetches
 surveys = polls.alias("surveys")  # of the players whose pairs with games they watch over
+MINUTE: Final = "%Y-%m-%d %H:%M"
 _SUCCESSES: Final = ("changed", "unchanged")
 _OF_POLL: Final = [
     polls.c[name]
@@ -72,6 +73,27 @@ def at_pairs(
         if poll.game_id is not None
     )
     return _by_key(pairs, lambda poll: (poll.user_id, poll.game_id))
+
+
+def unseen(
+    question: Question, jobs: Collection[str], rows: Sequence[Mapping[str, Any]]
+) -> str | None:
+    """Tell in one line when it was looked, where no row was observed.
+
+    Cost: O(evidence of what is asked about).
+    """
+    if not rows or any(row["is_observed"] for row in rows):
+        return None
+    own = question.subjects
+    games = own["game"].keys() | {one["game_id"] for one in own["achievement"].values()} - {None}
+    whose = many.among(polls.c.game_id, games)
+    whose |= many.among(polls.c.user_id, [*own["user"], *own["developer"]])
+    ends = select(func.min(fetches.c.first_at), func.max(fetches.c.last_at)).join(polls)
+    seen = polls.c.job.in_(jobs) & fetches.c.outcome.in_(_SUCCESSES)
+    first, last = question.conn.execute(ends.where(seen, whose)).one()
+    if last is None:
+        return "nobody has looked at that yet; `harvester fetch` does"
+    return f"nobody looked at that then; it was looked at from {first:{MINUTE}} to {last:{MINUTE}}"
 
 
 def _blind(survey: Row[Any], looks: Looks) -> Looks:

@@ -140,6 +140,7 @@ _ALL = (
         _ANY_ACHIEVEMENT,
         revisions.VALUES,
         revisions.rows,
+        revisions.missing,
     ),
 )
 TRENDS: Mapping[str, Trend] = {trend.name: trend for trend in _ALL}

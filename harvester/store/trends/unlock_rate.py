@@ -84,9 +84,7 @@ def _grain(spans: Spans) -> int:
     return gcd(A_DAY, *(int(span.since.timestamp()) for span in spans[1:]))
 
 
-def _within(
-    achievements: Collection[int], spans: Spans, grain: int
-) -> Select[int, int, bool, int]:
+def _within(achievements: Collection[int], spans: Spans, grain: int) -> Select[int, int, bool, int]:
     """Count by parts of a day whose current unlocks are dated in the range."""
     awarded_at = func.coalesce(_dated.hardcore_at, _dated.unlocked_at)
     part = Seconds(awarded_at) // literal_column(str(grain), BigInteger)
@@ -115,5 +113,5 @@ def disagreement(rows: Sequence[Mapping[str, Any]], name: str) -> str | None:
     dated, counted = (sum(row[column] for row in both) for column in (name, "counted"))
     return (
         f"dates and RA's counters disagree in {len(apart)} of {len(both)} rows that have both: "
-        f"{dated} by their dates, {counted} by the counters"
+        f"{dated} by their dates, {counted} by the counters, each as it was last looked at"
     )

@@ -275,7 +275,9 @@ _HOURLY: Final = ("3600s", 3600)
 
 
 def _polls(scale: Scale) -> Iterator[Row]:
-    """Number the polls by their kind: the evidence goes by it."""
+    """Tell the polls; their numbers go by their kind, and so does the evidence."""
+    own: Row
+    slow: Row
     for game in range(1, scale.games + 1):
         for kind, job in enumerate(("game-tickets", "progress", "distribution")):
             listed = "[]" if kind == 0 else None

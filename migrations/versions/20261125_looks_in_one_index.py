@@ -1,8 +1,8 @@
-"""PostgreSQL reads from an index alone when something was looked at; a developer's tickets have one.
+"""PostgreSQL tells from an index alone when something was looked at, and has one of developers.
 
-The evidence of a poll lies scattered over the year in which it came; in PostgreSQL its index now
-holds what trends, coverage and gaps need of it. Takes half a minute there and 30 bytes more for each
-of ten million rows of evidence, and 1 MB for a hundred thousand tickets.
+The evidence of a poll lies scattered over the year in which it came; in PostgreSQL its index
+now holds what trends, coverage and gaps need of it. Takes half a minute and 30 bytes more for
+each of ten million rows of evidence, and 1 MB for a hundred thousand tickets.
 
 Revision ID: 0009
 Revises: 0008

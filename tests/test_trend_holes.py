@@ -70,6 +70,15 @@ def test_a_hole_is_measured_by_the_interval_that_was_in_force(sonic: Connection)
     assert told(sonic, every=HOURLY, until=at(1)) == [(10, True)] * 24
 
 
+def test_a_long_interval_promises_nothing_beyond_the_next_look(sonic: Connection) -> None:
+    players(sonic, 0, 10)
+    looked(sonic, "progress", (0, 0), game=SONIC)
+    looked(sonic, "progress", (0.5, 0.5), game=SONIC, hours=24)
+    looked(sonic, "progress", (1, 1), game=SONIC, hours=1)  # it had shrunk meanwhile
+
+    assert columns(ask(sonic, "players", games=[SONIC], until=at(0.75)), "players") == [(None,)]
+
+
 def test_only_what_succeeded_was_a_look(sonic: Connection) -> None:
     players(sonic, 0, 10)
     looked(sonic, "progress", (0, 0), game=SONIC)

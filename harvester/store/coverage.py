@@ -72,7 +72,7 @@ def _looks(window: Window) -> CTE:
     """List the successful looks of the window, each with the end of the one before."""
     times = window.times
     before = func.lag(fetches.c.last_at).over(
-        partition_by=fetches.c.poll_id, order_by=(fetches.c.last_at, fetches.c.id)
+        partition_by=fetches.c.poll_id, order_by=(fetches.c.last_at, fetches.c.first_at)
     )
     promised = func.coalesce(fetches.c.interval_seconds, times.c.interval_seconds)
     last = times.c.stop if window.until >= window.at else _next(times)

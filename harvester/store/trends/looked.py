@@ -41,7 +41,8 @@ def at_games(question: Question, job: str, games: Collection[int]) -> Mapping[in
     Where surveys watch over a player, his pairs are taken for seen without a look at the game.
     """
     seen = many.among(polls.c.game_id, games) & (polls.c.job == job)
-    return _by_key(_looked(question, seen, ~_is_surveyed()), lambda poll: poll.game_id)
+    own = [~_is_surveyed()] if job == "progress" else []
+    return _by_key(_looked(question, seen, *own), lambda poll: poll.game_id)
 
 
 def at_developers(question: Question, users: Collection[int]) -> Mapping[int, Looks]:
@@ -151,13 +152,13 @@ def _looks(question: Question, conditions: Sequence[ColumnElement[bool]]) -> Sel
     since, until = (literal(at, schema.Instant) for at in (question.since, question.until))
     first = func.coalesce(_before(question.since), since)
     last = func.coalesce(_after(question.until), until)
-    beside: Any = {"partition_by": polls.c.id, "order_by": (fetches.c.last_at, fetches.c.id)}
+    beside: Any = {"partition_by": polls.c.id, "order_by": (fetches.c.last_at, fetches.c.first_at)}
     promised = func.coalesce(fetches.c.interval_seconds, polls.c.interval_seconds)
     return (
         select(*_OF_POLL, fetches.c.first_at, fetches.c.last_at, promised.label("promised"))
         .add_columns(
             func.lag(fetches.c.last_at, type_=schema.Instant).over(**beside).label("before_at"),
-            func.lead(fetches.c.id).over(**beside).is_(None).label("is_last"),
+            func.lead(fetches.c.last_at).over(**beside).is_(None).label("is_last"),
         )
         .select_from(polls)
         .outerjoin(surveys, _surveys())

@@ -44,9 +44,16 @@ def _where(measured: Measured) -> str:
         f"Measured on {time.strftime('%Y-%m-%d', time.gmtime())} at {measured.commit}: "
         f"{size.games} games × {size.achievements} achievements × {size.unlocks:,} unlocks = "
         f"{rows:,} rows by {size.players:,} players; medians of {measured.repetitions} "
-        f"repetitions (dlt of fewer). {_machine()}, under a load of {os.getloadavg()[2]:.1f} "
+        f"repetitions (dlt of fewer). {machine()}."
+    )
+
+
+def machine() -> str:
+    """Say on what was measured, how busy it was, and with which versions."""
+    return (
+        f"{_machine()}, under a load of {os.getloadavg()[2]:.1f} "
         f"on average of the last 15 minutes; Python {platform.python_version()}, "
-        f"SQLite {sqlite3.sqlite_version}, {_versions()}."
+        f"SQLite {sqlite3.sqlite_version}, {_versions()}"
     )
 
 

@@ -252,6 +252,33 @@ def test_a_value_that_was_always_zero_is_named_instead_of_drawn() -> None:
     assert spec["title"]["subtitle"] == ["always 0: request"]
 
 
+def test_the_only_one_that_was_not_always_zero_is_named() -> None:
+    flow = {"closed": 0, "resolved": 0, "reopened": 0, "basis": "observed"}
+    by_game = [*players(1, 2), *players(0, 0, game="Freeway", own=2)]
+
+    bars = drawn("ticket-flow", [{**row, **flow, "opened": 1} for row in tickets(1, 2)])
+    lines = drawn("players", by_game)
+
+    assert [row["name"] for row in layer(bars, "names")] == ["opened"]
+    assert [row["name"] for row in layer(lines, "names")] == ["Dragster"]
+    assert lines["title"]["subtitle"] == ["always 0: Freeway"]
+
+
+def test_a_long_name_keeps_what_sets_it_apart() -> None:
+    kinds = [*buckets(1, _1=9), *buckets(1, _1=4, is_hardcore=False)]
+    long = [{**row, "game": "The Adventures of Lolo in Japan"} for row in kinds]
+    other = [{**row, "game_id": 2, "game": "The Adventures of Lolo 2"} for row in buckets(1, _1=3)]
+
+    names = [row["name"] for row in layer(drawn("distribution", [*long, *other]), "names")]
+
+    assert names == [
+        "The Adventur… · hardcore",
+        "The Adventures… · casual",
+        "The Adventur… · hardcore",
+    ]
+    assert all(len(name) <= 24 for name in names)
+
+
 def test_zero_is_drawn_where_it_is_all_there_is() -> None:
     spec = drawn("players", players(0, 0))
 
@@ -271,9 +298,12 @@ def test_a_state_has_the_same_colour_whatever_stands_beside_it() -> None:
 def test_the_range_within_a_period_is_a_band() -> None:
     rows = [{**row, "players_min": 8, "players_max": 15} for row in players(10, 12)]
 
-    band = layer(drawn("players", rows), "range")
+    spec = drawn("players", rows)
+    band = layer(spec, "range")
 
     assert [(row["value"], row["most"]) for row in band] == [(8, 15), (8, 15)]
+    lines = next(own for own in spec["layer"] if own["name"] == "lines")
+    assert lines["encoding"]["x"]["scale"]["domain"] == [band[0]["from"], band[1]["until"]]
 
 
 def test_playtime_is_told_in_hours() -> None:
@@ -320,6 +350,18 @@ def test_notes_within_the_range_are_rules_with_their_words() -> None:
         (millis(day(3)), "set revised")
     ]
     assert [row["note"] for row in layer(spec, "notes_named")] == ["set revised"]
+
+
+def test_pictures_of_then_and_now_tell_in_words_what_happened_between() -> None:
+    those = [Note(day(place), f"Note {place}") for place in range(-1, 9)]
+
+    spread_out = drawn("distribution", [*buckets(1, _1=9), *buckets(3, _1=9)], notes=those)
+    ranked = drawn("rarity", [*rare(1, 0.5, 0.2), *rare(9, 0.4, 0.25)], notes=those)
+
+    told = " · ".join(spread_out["title"]["subtitle"])
+    dates = ("2026-03-02: Note 1", "2026-03-03: Note 2", "2026-03-04: Note 3")
+    assert told.endswith(f"(UTC) · since {' · since '.join(dates)}")
+    assert ranked["title"]["subtitle"][-1].endswith("since 2026-03-05: Note 4 · 4 more notes")
 
 
 def test_notes_that_lie_close_together_share_their_words() -> None:

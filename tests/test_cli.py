@@ -7,8 +7,9 @@ import sqlite3
 import stat
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import click
@@ -405,6 +406,7 @@ def test_ranges_and_changes_stand_beside_the_values(configured: Shell) -> None:
     assert [rows[3][name] for name in names] == [12, 10, 12, 2]
 
 
+@pytest.mark.usefixtures("looked_at")
 def test_notes_in_the_range_are_told_beside_the_rows(
     configured: Shell, remembering: Engine
 ) -> None:
@@ -449,6 +451,9 @@ def test_hostile_titles_are_harmless_in_every_format(configured: Shell) -> None:
         (["players", "--game", "1", "--at", "2d"], "--at, and --vs beside it, go with: trend dist"),
         (["distribution", "--game", "1", "--vs", "2d"], "--at, and --vs beside it, go with"),
         (["distribution", "--game", "1", "--at", "x"], "--at x: must be a date"),
+        (["distribution", "--game", "1", "--at", "2090-01-01"], "--at 2090-01-01 lies in the futu"),
+        (["distribution", "--game", "1", "--at", "2d", "--range"], "--range and --delta do not go"),
+        (["players", "--game", "1", "--since", "2090-01-01"], "--since 2090-01-01 lies in the fut"),
     ],
 )
 def test_a_trend_says_what_it_needs(configured: Shell, args: list[str], words: str) -> None:
@@ -649,6 +654,11 @@ def test_the_demo_shows_what_it_collected_and_what_to_try(
     for line in told.out.splitlines():
         if " query '" in line:
             assert shell("query", shlex.split(line)[-1]).code == 0
+        for command in ("trend", "report"):
+            if f" {command} " in line and " --until " in line:
+                words = shlex.split(line)
+                assert shell(*words[words.index(command) :]).code == 0
+    assert {path.name for path in shell.folder.iterdir()} >= {"tickets.svg", "report.html"}
 
 
 @pytest.mark.parametrize(
@@ -664,4 +674,6 @@ def test_the_demo_proposes_commands_that_work(
 ) -> None:
     monkeypatch.setattr("shutil.which", lambda _: found)
     monkeypatch.setattr("sys.argv", [called])
-    assert any(line.startswith(shown) for line in next_steps(Path("demo.db")))
+    begun, ended = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 29, tzinfo=UTC)
+    done = demo.Demo(Path("demo.db"), begun, ended, 1, 0, Counter(), {}, [], [], [], [])
+    assert any(line.startswith(shown) for line in next_steps(done))

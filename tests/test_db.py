@@ -25,6 +25,16 @@ def test_a_server_that_only_reads_is_told_in_one_line(postgres_url: str) -> None
     engine.dispose()
 
 
+@pytest.mark.parametrize("is_read_only", [True, False])
+def test_a_server_is_not_to_compile_short_statements(
+    postgres_url: str, *, is_read_only: bool
+) -> None:
+    engine = db.connect(postgres_url, is_read_only=is_read_only)
+    with engine.connect() as conn:
+        assert conn.scalar(text("SHOW jit")) == "off"
+    engine.dispose()
+
+
 def test_a_role_that_may_not_write_is_told_in_one_line(postgres_url: str) -> None:
     engine = db.connect(postgres_url)
     with pytest.raises(DatabaseUnfit, match=r"^the database cannot .* denied .*grant it"):

@@ -1,5 +1,6 @@
 import sqlite3
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,20 @@ def test_a_demo_remembers_what_its_world_went_through(tmp_path: Path) -> None:
     assert told.requests > told.outcomes.total()
     assert told.players[-1]["players"] > 0
     assert told.tickets[-1]["reported"] > 0
+
+
+def test_a_demo_shows_a_hole_in_what_was_observed_and_what_moved_most(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(demo, "DAYS", 7)
+    monkeypatch.setattr(demo, "DAYS_OFF", range(2, 5))
+    told = demo.run(tmp_path)
+    (hole,) = told.holes
+    assert hole["reason"] == "down"
+    assert hole["to_at"] - hole["from_at"] > timedelta(days=3)
+    assert told.since < hole["from_at"] < hole["to_at"] < told.until
+    assert [row["rank"] for row in told.moved] == [1, 2, 3]
+    assert told.requests > told.outcomes.total()
 
 
 @pytest.mark.usefixtures("short")

@@ -20,7 +20,7 @@ from looks import (
 from sqlalchemy import Connection, insert
 
 from harvester.errors import ConfigError
-from harvester.store import schema, series, trends
+from harvester.store import notes, schema, series, trends
 
 ANN, BOB = 1, 2
 KINDS = ("opened", "closed", "resolved", "reopened")
@@ -156,7 +156,7 @@ def test_dates_are_held_against_ras_own_count(listed: Connection) -> None:
     assert columns(answer.rows, "opened", "counted") == [(1, None), (0, 0), (1, 2)]
     assert answer.missing == (
         "dates and RA's counters disagree in 1 of 2 rows that have both: "
-        "1 by their dates, 2 by the counters"
+        "1 by their dates, 2 by the counters, each as it was last looked at"
     )
 
 
@@ -292,3 +292,16 @@ def test_ranges_and_changes_are_told_of_single_values_that_hold(
     for option in ("range", "delta"):
         with pytest.raises(ConfigError, match=f"trend {name} takes no --{option}; these do: game-"):
             ask(sonic, name, games=[SONIC], **{f"is_{option}": True})
+
+
+def test_what_happened_between_two_distributions_is_told_beside_them(sonic: Connection) -> None:
+    looked(sonic, "distribution", (0, 1.5), game=SONIC)
+    distribute(sonic, 0, {1: 4})
+    for days, scope in ((0.5, "all"), (1.5, "trend:distribution"), (1.6, "game:2"), (3, "all")):
+        notes.add(sonic, at=at(days), title=scope, scope=scope)
+
+    told = trends.compared(sonic, [SONIC], at=at(2), vs=at(1))
+
+    assert [note.title for note in told.notes] == ["trend:distribution"]
+    assert told.missing == f"nobody had looked at {at(2):%Y-%m-%d %H:%M}"
+    assert trends.compared(sonic, [SONIC], at=at(1)).missing is None

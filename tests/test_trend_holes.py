@@ -70,6 +70,15 @@ def test_a_hole_is_measured_by_the_interval_that_was_in_force(sonic: Connection)
     assert told(sonic, every=HOURLY, until=at(1)) == [(10, True)] * 24
 
 
+def test_a_long_interval_promises_nothing_beyond_the_next_look(sonic: Connection) -> None:
+    players(sonic, 0, 10)
+    looked(sonic, "progress", (0, 0), game=SONIC)
+    looked(sonic, "progress", (0.5, 0.5), game=SONIC, hours=24)
+    looked(sonic, "progress", (1, 1), game=SONIC, hours=1)  # it had shrunk meanwhile
+
+    assert columns(ask(sonic, "players", games=[SONIC], until=at(0.75)), "players") == [(None,)]
+
+
 def test_only_what_succeeded_was_a_look(sonic: Connection) -> None:
     players(sonic, 0, 10)
     looked(sonic, "progress", (0, 0), game=SONIC)
@@ -244,3 +253,24 @@ def test_a_set_that_shrinks_shows_in_the_range_of_its_size(sonic: Connection) ->
 
     names = ("achievements", "achievements_min", "achievements_max")
     assert columns(rows, *names) == [(3, 3, 3), (3, 2, 3), (3, 3, 3)]
+
+
+def test_where_nobody_looked_an_answer_says_when_somebody_did(sonic: Connection) -> None:
+    range_of: dict[str, Any] = {"since": at(0), "until": at(3), "every": HOURLY}
+
+    def missing(name: str = "players", **keys: Any) -> str | None:  # noqa: ANN401
+        return trends.answer(sonic, name, **keys, **range_of).missing
+
+    assert missing(games=[SONIC]) == "nobody has looked at that yet; `harvester fetch` does"
+    looked(sonic, "progress", (4, 5), game=SONIC)
+    span = f"it was looked at from {at(4):%Y-%m-%d %H:%M} to {at(5):%Y-%m-%d %H:%M}"
+    assert missing(games=[SONIC]) == f"nobody looked at that then; {span}"
+    assert missing("unlocks", achievements=[RING]) == f"nobody looked at that then; {span}"
+    looked(sonic, "progress", (1, 2), game=SONIC)
+    assert missing(games=[SONIC]) is None
+
+
+def test_a_set_that_was_not_revised_is_no_set_that_nothing_is_known_of(sonic: Connection) -> None:
+    asked: dict[str, Any] = {"games": [SONIC], "since": at(0), "until": at(3), "every": HOURLY}
+
+    assert trends.answer(sonic, "changes", **asked).missing == "no revision was seen in that time"

@@ -240,6 +240,18 @@ def test_every_changed_column_of_a_set_is_a_row_with_old_and_new(conn: Connectio
     assert {row["game"] for row in rows} == {"Sonic 2"}
 
 
+def test_an_achievement_that_moved_did_not_come_later_than_the_game_it_began_in(
+    conn: Connection,
+) -> None:
+    told(conn, NOW, Batch(schema.game_versions, {"game_id": 1}, [{"title": "Sonic"}]))
+    elder = Batch(schema.game_versions, {"game_id": 2}, [{"title": "Sonic, bonus"}])
+    told(conn, NOW + HOUR, elder, ring(2))
+    told(conn, NOW + DAY, ring(1))
+
+    rows = seen(conn, "SELECT * FROM v_set_changes ORDER BY time")
+    assert [(row["changed"], row["old"], row["new"]) for row in rows] == [("game_id", "2", "1")]
+
+
 def test_every_column_that_can_be_revised_is_looked_at(conn: Connection) -> None:
     """Only RA's own dates are left out: they change whenever anything does."""
     told_by_name = {"console_id": "console", "author_id": "author"}

@@ -38,7 +38,7 @@ def drawn(frame: Frame, curves: Sequence[Curve], unit: str) -> list[alt.Chart]:
             tooltip=[*told, alt.Tooltip("value:Q", title=unit)],
         )
     )  # fmt: skip
-    named = names_of_bars(frame, names) if len(curves) > 1 else []
+    named = names_of_bars(frame, names) if any(names) else []
     return [*[own for own in (bars,) if rows], *_floor(frame, axis, unit), *named]
 
 

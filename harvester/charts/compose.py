@@ -31,10 +31,11 @@ class Asked:
     theme: themes.Theme
 
     def frame(self) -> Frame:
-        """Bound the picture by the first and last time of the rows."""
+        """Bound the picture by the first and last time of the rows, or the whole first period."""
         times = sorted({row["time"] for row in self.rows})
         since, until = times[0], times[-1]
-        if self.kind.form == "bars" or since == until:
+        is_ranging = any(name.endswith("_max") for name in self.rows[0])
+        if self.kind.form == "bars" or since == until or is_ranging:
             since = layers.periods(times)[0][0]
         return Frame(since, until, self.zone, self.theme)
 
@@ -128,7 +129,8 @@ def _distribution(asked: Asked) -> Picture:
     words = [f"bars: {frame.when(now)}"]
     words += [f"strokes: {frame.when(then)}"] if then < now else []
     remark = f"{', '.join(words)} ({ticks.zone_name(asked.zone)})"
-    return Picture(buckets.drawn(frame, those, then, now), own.about, [remark, *own.remarks])
+    remarks = [remark, *own.remarks, *layers.between(asked.notes, then, now)]
+    return Picture(buckets.drawn(frame, those, then, now), own.about, remarks)
 
 
 def _ranking(asked: Asked) -> Picture:
@@ -141,6 +143,7 @@ def _ranking(asked: Asked) -> Picture:
         f"hollow: {frame.when(frame.since)}, full: {frame.when(frame.until)} ({zone})",
         *own.remarks,
         *([f"{left} less rare or unknown ones not shown"] if left else []),
+        *layers.between(asked.notes, frame.since, frame.until),
     ]
     height = max(1, len(shown)) * ranking.ROW
     return Picture(ranking.drawn(frame, shown, _unit(asked, own)), own.about, words, height)

@@ -29,6 +29,8 @@ _VALUES: Final = {
 }  # fmt: skip
 _HOUR: Final = 3600
 LONGEST_NAME: Final = 60
+_DOT: Final = " · "
+_HEAD: Final = 8  # characters
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ def chosen(
 
 
 def _curve(subject: str, rows: Sequence[Row], value: str, place: int | None) -> Curve:
-    name = subject if place is None else " · ".join(filter(None, (subject, _worded(value))))
+    name = subject if place is None else _DOT.join(filter(None, (subject, _worded(value))))
     return Curve(name, value, _points(rows, value), rows, place or 0)
 
 
@@ -132,7 +134,7 @@ def named(subjects: Collection[tuple[Any, ...]]) -> tuple[str, dict[tuple[Any, .
 
 def _told(key: tuple[Any, ...], places: Iterable[int]) -> str:
     parts = [_word(LABELS[place - len(_IDS)], key[place]) for place in places]
-    return short(" · ".join(part for part in parts if part))
+    return short(_DOT.join(part for part in parts if part))
 
 
 def _word(label: str, value: Any) -> str:  # noqa: ANN401 - whatever a row holds
@@ -153,6 +155,18 @@ def short(text: str, most: int = LONGEST_NAME) -> str:
     """Return `text` on one line of at most `most` characters."""
     line = one_line(text).strip()
     return line if len(line) <= most else f"{line[: most - 1].rstrip()}…"
+
+
+def fitted(name: str, most: int) -> str:
+    """Return a name of at most `most` characters; what sets it apart, its last part, comes first.
+
+    Of the game before it, a few letters stay.
+    """
+    head, dot, last = name.rpartition(_DOT)
+    if len(name) <= most or not dot:
+        return short(name, most)
+    own = short(last, most - _HEAD - len(dot))
+    return f"{short(head, most - len(own) - len(dot))}{dot}{own}"
 
 
 def _worded(value: str) -> str:

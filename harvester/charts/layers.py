@@ -12,13 +12,14 @@ from typing import Any, Final, Protocol
 import altair as alt
 
 from harvester.charts import ticks
-from harvester.charts.curves import Curve, short
+from harvester.charts.curves import Curve, fitted, short
 from harvester.charts.themes import DASHES, SHAPES, Theme
 
 HEIGHT: Final = 260
 WIDTH: Final = 720
 _LINE: Final = 17  # pixels that a name at the right takes
 _LONGEST: Final = 24
+_MOST_WORDS: Final = 4  # notes told in words above a picture
 _CLOSE: Final = 0.03  # of the width: labels of notes nearer than this share one
 _ALONG: Final[dict[str, Any]] = {  # how text runs along a rule
     "angle": 270, "align": "right", "fontSize": 11, "limit": HEIGHT - 12,
@@ -160,6 +161,14 @@ def notes(frame: Frame, those: Iterable[Note]) -> Iterator[alt.Chart]:
     yield from _along(frame, at_edge, _RIGHT, "notes_at_edge")
 
 
+def between(those: Iterable[Note], since: datetime, until: datetime) -> list[str]:
+    """Tell in words what happened between two times, for pictures without a time axis."""
+    within = sorted((one for one in those if since <= one.at <= until), key=_dated)
+    told = [f"since {one.at:%Y-%m-%d}: {short(one.title, 60)}" for one in within[:_MOST_WORDS]]
+    left = len(within) - len(told)
+    return [*told, *([f"{left} more notes"] if left else [])]
+
+
 def _along(
     frame: Frame, rows: Sequence[Mapping[str, Any]], side: Mapping[str, Any], name: str
 ) -> Iterator[alt.Chart]:
@@ -201,7 +210,7 @@ def names_right(frame: Frame, curves: Sequence[Curve], ends: Sequence[float]) ->
 def named_rows(names: Sequence[str], ends: Sequence[float]) -> list[dict[str, Any]]:
     """Find a place for each name, near the end of its series (pixels from the top)."""
     return [
-        {"series": name, "name": short(name, _LONGEST), "place": place}
+        {"series": name, "name": fitted(name, _LONGEST), "place": place}
         for name, place in zip(names, spread(ends), strict=True)
     ]
 

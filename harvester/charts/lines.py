@@ -49,7 +49,8 @@ def drawn(frame: Frame, curves: Sequence[Curve], unit: str) -> list[alt.Chart]:
         .encode(x=frame.x(), y=y, tooltip=shown)
     )
     ends = [_pixels(axis, curve.last) for curve in curves]
-    named = layers.names_right(frame, curves, ends) if len(curves) > 1 else []
+    is_named = any(curve.name for curve in curves)
+    named = layers.names_right(frame, curves, ends) if is_named else []
     return [*_bands(frame, curves, y), lines, marks, hover, *named]
 
 

@@ -5,7 +5,7 @@ import shutil
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -13,6 +13,8 @@ from harvester import demo as simulation
 from harvester.cli.options import common
 from harvester.cli.session import show
 
+_MOVED: Final = ("achievement", "game", "before", "after", "change", "per_day")
+_HOLES: Final = ("from_at", "to_at", "reason")
 _LABEL = """\
 SIMULATED: the games, players and weeks below are made up. The harvester is real: it asks a
 small RetroAchievements on this machine, over HTTP, and remembers what it is told.
@@ -29,7 +31,8 @@ def demo() -> None:
     """
     click.echo(_LABEL)
     done = simulation.run(Path.cwd(), tell=_day)
-    click.echo(f"{done.days} simulated days, {done.requests:,} requests; polls that came out as:")
+    days = (done.until - done.since).days
+    click.echo(f"{days} simulated days, {done.requests:,} requests; polls that came out as:")
     _table({"outcome": name, "polls": count} for name, count in done.outcomes.most_common())
     click.echo("\nWhat is remembered:")
     _table({"table": name, "rows": count} for name, count in done.rows.items())
@@ -37,7 +40,11 @@ def demo() -> None:
     _table(done.tickets)
     click.echo("\nIts players over time (`harvester trend players`):")
     _table(done.players)
-    click.echo("\n" + "\n".join(_next_steps(done.path)))
+    click.echo("\nUnlocked most, among all games (`harvester top unlocks`):")
+    show(done.moved, _MOVED, "table")
+    click.echo("\nWhen nobody looked at those tickets, and why (`harvester gaps`):")
+    show(done.holes, _HOLES, "table")
+    click.echo("\n" + "\n".join(_next_steps(done)))
 
 
 def _day(day: int) -> None:
@@ -53,11 +60,18 @@ def _table(rows: Iterator[Mapping[str, Any]] | list[dict[str, Any]]) -> None:
     show(listed, list(listed[0]) if listed else [], "table")
 
 
-def _next_steps(path: Path) -> Iterator[str]:
+def _next_steps(done: simulation.Demo) -> Iterator[str]:
+    url, own = shlex.quote(f"sqlite:///{done.path.resolve()}"), _program()
+    since, until = (f"{end:%Y-%m-%d}" for end in (done.since, done.until))
+    range_of = f"--since {since} --until {until}"
     yield "All of it is in demo.db. To ask it something yourself:\n"
-    yield f"export HARVESTER_DATABASE_URL={shlex.quote(f'sqlite:///{path.resolve()}')}"
+    yield f"export HARVESTER_DATABASE_URL={url}"
     for sql in simulation.QUERIES:
-        yield f"{_program()} query {shlex.quote(' '.join(sql.split()))}"
+        yield f"{own} query {shlex.quote(' '.join(sql.split()))}"
+    yield "\nIn pictures, with the extra `web` (pip install 'ra-harvester[web]'):\n"
+    yield f"{own} trend game-tickets --game {done.game} {range_of} --plot tickets.svg"
+    yield f"{own} report report.html {range_of}"
+    yield f"{own} serve  # then http://127.0.0.1:8000/?since={since}&until={until}"
 
 
 def _program() -> str:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import fields
-from datetime import datetime
 from typing import Final, TypedDict, Unpack
 
 import click
@@ -23,9 +22,9 @@ from harvester.cli.options import (
 from harvester.cli.reading import annotating, reading
 from harvester.cli.session import note as say
 from harvester.cli.session import show
+from harvester.cli.timespan import instant
 from harvester.endpoints import ENDPOINTS
-from harvester.errors import ConfigError
-from harvester.store import notes, series, subjects
+from harvester.store import notes, subjects
 
 _COLUMNS: Final = tuple(field.name for field in fields(notes.Note))
 several_jobs = option(
@@ -70,7 +69,7 @@ def add(
 
     Works beside a harvester that runs.
     """
-    when = _instant("DATE", at)
+    when = instant("DATE", at, now=clock.now())
     with annotating(chosen) as engine, engine.begin() as conn:
         for scope in list(_scopes(conn, about)) or [notes.ALL]:
             added = notes.add(conn, at=when, title=title, scope=scope, note=more)
@@ -93,7 +92,7 @@ def list_(
 ) -> None:
     """List notes, on everything and on what the options name; without options, all of them."""
     bounds = {
-        name: _instant(f"--{name}", text)
+        name: instant(f"--{name}", text, now=clock.now())
         for name, text in (("since", since), ("until", until))
         if text is not None
     }
@@ -114,13 +113,6 @@ def remove(chosen: Globals, *, own: int) -> None:
     with annotating(chosen) as engine, engine.begin() as conn:
         gone = notes.remove(conn, own)
     click.echo(f"removed note {gone.id}: {gone.title}")
-
-
-def _instant(name: str, text: str) -> datetime:
-    try:
-        return series.parse_instant(text, clock.now())
-    except ValueError as wrong:
-        raise ConfigError(f"{name} {text}: {wrong}") from None
 
 
 def _scopes(conn: Connection, about: _About) -> Iterator[str]:

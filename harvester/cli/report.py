@@ -1,6 +1,6 @@
 """`harvester report`: everything that is watched, as one HTML file."""
 
-from datetime import UTC, datetime
+from datetime import UTC
 from pathlib import Path
 
 import click
@@ -10,8 +10,7 @@ from harvester.cli.options import Globals, common, option
 from harvester.cli.reading import reading
 from harvester.cli.saved import save
 from harvester.cli.session import note
-from harvester.errors import ConfigError
-from harvester.store import series
+from harvester.cli.timespan import timespan
 
 
 @click.command()
@@ -28,18 +27,8 @@ def report(chosen: Globals, *, file: Path, since: str, until: str) -> None:
     """
     from harvester.report import page  # noqa: PLC0415 - `--help` is to be quick
 
-    start, end = _instant("--since", since), _instant("--until", until)
-    if start >= end:
-        raise ConfigError(f"nothing lies between {since} and {until}")
+    span = timespan(since, until, now=clock.now())
     with reading(chosen) as engine, engine.connect() as conn:
-        text = page(conn, since=start, until=end, zone=UTC)
+        text = page(conn, since=span.since, until=span.until, zone=UTC)
     save(file, text.encode())
     note(f"written to {file}")
-
-
-def _instant(name: str, text: str) -> datetime:
-    now = clock.now()
-    try:
-        return min(series.parse_instant(text, now), now)
-    except ValueError as wrong:
-        raise ConfigError(f"{name} {text}: {wrong}") from None

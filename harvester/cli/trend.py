@@ -25,6 +25,7 @@ from harvester.cli.options import (
 from harvester.cli.plotting import beside, draw, plot
 from harvester.cli.reading import reading
 from harvester.cli.session import note, show
+from harvester.cli.timespan import past, timespan
 from harvester.errors import ConfigError
 from harvester.store import series, trends
 
@@ -93,18 +94,22 @@ def trend(
         return
     if name is None:
         raise click.UsageError("say which one; `harvester trend --list` tells what there is.")
-    if asked["at"] or asked["vs"]:
-        compared = _compared(chosen, name, **asked)
-        if picture:
-            draw(picture, name, beside(compared, *_moments(asked)), asked["zone"])
-        show(compared, trends.COMPARED, form)
-        return
-    told = _answered(chosen, name, **asked)
+    is_compared = bool(asked["at"] or asked["vs"])
+    told = (_compared if is_compared else _answered)(chosen, name, **asked)
     if picture:
-        draw(picture, name, told.rows, asked["zone"], told.notes)
-    rows = _localized(_barred(told.rows, name, form), form, asked["zone"])
-    show(rows, list(rows[0]) if rows else ["time"], form)
-    if told.missing or not rows:
+        drawn = beside(told.rows, *_moments(asked)) if is_compared else told.rows
+        draw(picture, name, drawn, asked["zone"], told.notes)
+    if is_compared:
+        show(told.rows, trends.COMPARED, form)
+    else:
+        rows = _localized(_barred(told.rows, name, form), form, asked["zone"])
+        show(rows, list(rows[0]) if rows else ["time"], form)
+    _remark(told)
+
+
+def _remark(told: trends.Answer) -> None:
+    """Say beside the rows what they cannot tell, and what happened to the numbers."""
+    if told.missing or not told.rows:
         note(told.missing or "nothing is known about that")
     for one in told.notes:
         note(f"since {one.at:%Y-%m-%d}: {one.title}")
@@ -129,10 +134,9 @@ def _options(one: trends.Trend) -> str:
 
 
 def _answered(chosen: Globals, name: str, **asked: Unpack[_Asked]) -> trends.Answer:
-    now = clock.now()
+    zone = asked["zone"] or UTC
     every = _read("--every", asked["every"], series.parse_every)
-    since = _instant("since", asked["since"], asked)
-    until = _instant("until", asked["until"], asked)
+    span = timespan(asked["since"], asked["until"], now=clock.now(), zone=zone)
     with reading(chosen) as engine, engine.connect() as conn:
         return trends.answer(
             conn,
@@ -141,32 +145,32 @@ def _answered(chosen: Globals, name: str, **asked: Unpack[_Asked]) -> trends.Ans
             achievements=asked["achievements"],
             users=asked["users"],
             developers=asked["developers"],
-            since=min(since, now),
-            until=min(until, now),
+            since=span.since,
+            until=span.until,
             every=every,
-            zone=asked["zone"] or UTC,
+            zone=zone,
             is_range=asked["is_range"],
             is_delta=asked["is_delta"],
         )
 
 
-def _compared(chosen: Globals, name: str, **asked: Unpack[_Asked]) -> list[Row]:
+def _compared(chosen: Globals, name: str, **asked: Unpack[_Asked]) -> trends.Answer:
     """Hold the distributions of games at two instants beside each other."""
     if name != "distribution" or asked["at"] is None or not asked["games"]:
         raise ConfigError("--at, and --vs beside it, go with: trend distribution --game ID")
+    if asked["is_range"] or asked["is_delta"]:
+        raise ConfigError(
+            "--at and --vs show how it was then; --range and --delta do not go with it"
+        )
     at, vs = _moments(asked)
     with reading(chosen) as engine, engine.connect() as conn:
-        return trends.compare(conn, asked["games"], at=at, vs=vs)
+        return trends.compared(conn, asked["games"], at=at, vs=vs)
 
 
 def _moments(asked: _Asked) -> tuple[datetime, datetime | None]:
-    at, vs = (_instant(name, asked[name] or "now", asked) for name in ("at", "vs"))
-    return at, vs if asked["vs"] else None
-
-
-def _instant(name: str, text: str, asked: _Asked) -> datetime:
     now, zone = clock.now(), asked["zone"] or UTC
-    return _read(f"--{name}", text, lambda own: series.parse_instant(own, now, zone))
+    at, vs = (past(f"--{name}", asked[name] or "now", now=now, zone=zone) for name in ("at", "vs"))
+    return at, vs if asked["vs"] else None
 
 
 def _read(name: str, text: str, parse: Callable[[str], T]) -> T:

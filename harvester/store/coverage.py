@@ -65,14 +65,14 @@ def holes(window: Window) -> Subquery:
     Cost: O(rows of `fetches` in the window, and one more for each poll).
     """
     looks = _looks(window)
-    return union_all(_between(looks, window.times), _since_the_last(window.times)).subquery("holes")
+    return union_all(_between(looks), _since_the_last(window.times)).subquery("holes")
 
 
 def _looks(window: Window) -> CTE:
     """List the successful looks of the window, each with the end of the one before."""
     times = window.times
     before = func.lag(fetches.c.last_at).over(
-        partition_by=fetches.c.poll_id, order_by=(fetches.c.last_at, fetches.c.id)
+        partition_by=fetches.c.poll_id, order_by=(fetches.c.last_at, fetches.c.first_at)
     )
     promised = func.coalesce(fetches.c.interval_seconds, times.c.interval_seconds)
     last = times.c.stop if window.until >= window.at else _next(times)
@@ -82,6 +82,7 @@ def _looks(window: Window) -> CTE:
             fetches.c.first_at,
             before.label("looked_at"),
             promised.label("promised"),
+            *(times.c[name] for name in ("watched_from", "start", "end")),
         )
         .join(times, times.c.poll_id == fetches.c.poll_id)
         .where(_succeeded(fetches.c.outcome), fetches.c.last_at >= _edge(times))
@@ -90,23 +91,22 @@ def _looks(window: Window) -> CTE:
     )
 
 
-def _between(looks: CTE, times: CTE) -> Select[Any]:
+def _between(looks: CTE) -> Select[Any]:
     """Select the holes that ended with a look."""
-    since = func.coalesce(looks.c.looked_at, times.c.watched_from, type_=schema.Instant)
+    since = func.coalesce(looks.c.looked_at, looks.c.watched_from, type_=schema.Instant)
     whole = Seconds(looks.c.first_at) - Seconds(since)
     return (
         select(
             looks.c.poll_id,
-            later(since, times.c.start).label("from_at"),
-            earlier(looks.c.first_at, times.c.end).label("to_at"),
+            later(since, looks.c.start).label("from_at"),
+            earlier(looks.c.first_at, looks.c.end).label("to_at"),
             since.label("began_at"),
             looks.c.first_at.label("ended_at"),
             looks.c.promised,
             looks.c.looked_at.is_(None).label("is_first"),
         )
-        .join(times, times.c.poll_id == looks.c.poll_id)
         .where(whole > TOLERANCE * looks.c.promised)
-        .where(since < times.c.end, looks.c.first_at > times.c.start)
+        .where(since < looks.c.end, looks.c.first_at > looks.c.start)
     )
 
 

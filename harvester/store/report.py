@@ -53,13 +53,14 @@ def _looked_at(at: datetime) -> Select[Any]:
     seconds = Seconds(holes.c.to_at) - Seconds(holes.c.from_at)
     missed = select(holes.c.poll_id, func.sum(seconds).label("missed"))
     sums = missed.group_by(holes.c.poll_id).subquery()
-    told = select(polls, sums.c.missed).outerjoin_from(polls, sums, sums.c.poll_id == polls.c.id)
+    own = (polls.c[name] for name in (*COLUMNS[:-1], "game_id", "watched_from"))
+    told = select(*own, sums.c.missed).outerjoin_from(polls, sums, sums.c.poll_id == polls.c.id)
     order = (polls.c.job, polls.c.game_id, polls.c.achievement_id, polls.c.target)
     return told.where(polls.c.watched_to.is_(None)).order_by(*order)
 
 
 def _row(poll: Row[Any], at: datetime) -> dict[str, Any]:
-    own = {name: getattr(poll, name) for name in COLUMNS if name != "coverage"}
+    own = dict(zip(COLUMNS, poll, strict=False))
     return own | {"coverage": _coverage(poll, at), "game_id": poll.game_id}
 
 

@@ -155,6 +155,7 @@ Index(
 )
 Index(None, achievements.c.game_id)
 Index(None, tickets.c.game_id)
+Index(None, tickets.c.assignee_id)
 
 game_versions = versioned(
     "game_versions",

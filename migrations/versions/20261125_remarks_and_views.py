@@ -437,7 +437,7 @@ FROM (
         WHERE o.achievement_id = a.id AND o.valid_from < n.valid_from
       )
       AND n.valid_from > (
-        SELECT min(f.valid_from) FROM game_versions f WHERE f.game_id = a.game_id
+        SELECT min(f.valid_from) FROM game_versions f WHERE f.game_id = n.game_id
       )
 ) d
 LEFT JOIN games g ON g.id = d.game_id
@@ -627,7 +627,7 @@ FROM (
         WHERE o.achievement_id = a.id AND o.valid_from < n.valid_from
       )
       AND n.valid_from > (
-        SELECT min(f.valid_from) FROM game_versions f WHERE f.game_id = a.game_id
+        SELECT min(f.valid_from) FROM game_versions f WHERE f.game_id = n.game_id
       )
 ) d
 LEFT JOIN games g ON g.id = d.game_id

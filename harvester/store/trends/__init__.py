@@ -16,12 +16,13 @@ from harvester.store import notes, subjects
 from harvester.store.notes import Note
 from harvester.store.series import Period, periods
 from harvester.store.subjects import Labels
+from harvester.store.trends import looked
 from harvester.store.trends.asking import Question, Row, Spans, Trend
 from harvester.store.trends.comparison import COLUMNS as COMPARED
 from harvester.store.trends.comparison import compare
 from harvester.store.trends.registry import TRENDS
 
-__all__ = ["COMPARED", "TRENDS", "Answer", "Trend", "answer", "compare"]
+__all__ = ["COMPARED", "TRENDS", "Answer", "Trend", "answer", "compare", "compared"]
 
 
 class Answer(NamedTuple):
@@ -75,8 +76,25 @@ def answer(  # noqa: PLR0913 - the options of the command, one each
     spans = _spans(since, until, every, zone)
     question = Question(conn, asked, spans, is_range=is_range, is_delta=is_delta)
     columns = trend.columns(is_range=is_range, is_delta=is_delta)
-    rows = [_ordered(row, columns) for row in trend.rows(question)]
-    return Answer(rows, trend.missing(question, rows), _notes(trend, question))
+    rows = _ordered(trend.rows(question), columns)
+    missing = trend.missing(question, rows) or looked.unseen(question, trend.jobs, rows)
+    return Answer(rows, missing, _notes(trend, question))
+
+
+def compared(
+    conn: Connection, games: Collection[int], *, at: datetime, vs: datetime | None = None
+) -> Answer:
+    """Answer with `compare`; the notes are those on what happened between the two instants.
+
+    Raises `ConfigError` for an unknown game.
+    """
+    rows = compare(conn, games, at=at, vs=vs)
+    instants = {"at": at} if vs is None else {"at": at, "vs": vs}
+    blind = [when for name, when in instants.items() if all(row[name] is None for row in rows)]
+    words = f"nobody had looked at {' and at '.join(f'{one:%Y-%m-%d %H:%M}' for one in blind)}"
+    scopes = notes.scopes(games=games, jobs=TRENDS["distribution"].jobs, trends=["distribution"])
+    since, until = min(instants.values()), max(instants.values())
+    return Answer(rows, words if blind else None, notes.within(conn, since, until, scopes))
 
 
 def _trend(name: str) -> Trend:
@@ -136,7 +154,9 @@ def _notes(trend: Trend, question: Question) -> list[Note]:
     return notes.within(question.conn, question.spans[0].since, question.until, scopes)
 
 
-def _ordered(row: Row, columns: Sequence[str]) -> Row:
-    """Put the labels of a row first, then its values, then how well they are known."""
-    labels = {name: value for name, value in row.items() if name not in columns}
-    return {**labels, **{name: row.get(name) for name in columns}}
+def _ordered(rows: Iterable[Row], columns: Sequence[str]) -> list[Row]:
+    """Put the labels of rows first, then their values, then how well they are known."""
+    told = list(rows)
+    labels = [name for name in told[0] if name not in columns] if told else []
+    lacking = dict.fromkeys([*labels, *columns])
+    return [{**lacking, **row} for row in told]

@@ -66,12 +66,14 @@ def told(courses: Callable[[Question], Iterable[Course]], numbers: Sequence[str]
 
 def _periods(question: Question, course: Course, numbers: Sequence[str]) -> Iterator[Values]:
     points, seen = course.at(question.ends), is_seen(course.looks, question.ends)
-    nothing: list[Values] = [{}] * len(points)
-    ranges = _ranges(course, question.spans, numbers) if question.is_range else nothing
-    changes = _changes(points, question.ends, numbers) if question.is_delta else nothing
-    for values, is_known, *more in zip(points, seen, ranges, changes, strict=True):
-        extras = {name: value for one in more for name, value in one.items()}
-        yield {**(values or {}), **extras, "is_observed": is_known}
+    beside: list[Iterator[Values]] = []
+    beside += [_ranges(course, question.spans, numbers)] if question.is_range else []
+    beside += [_changes(points, question.ends, numbers)] if question.is_delta else []
+    for values, is_known, *more in zip(points, seen, *beside, strict=True):
+        told = {**(values or {}), "is_observed": is_known}
+        for one in more:
+            told |= one
+        yield told
 
 
 def _ranges(course: Course, spans: Spans, numbers: Sequence[str]) -> Iterator[Values]:

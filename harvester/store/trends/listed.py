@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 
-from sqlalchemy import Connection, RowMapping, Select, func, select
+from sqlalchemy import Connection, RowMapping, ScalarSelect, Select, func, select
 
 from harvester.store import known, many, schema
 from harvester.store.pairs import FULL_ROUND
@@ -63,7 +63,7 @@ UNREAD = Extent(NEVER, ALWAYS, "none", NEVER)
 def extents(conn: Connection, ids: Collection[int]) -> Mapping[int, Extent]:
     """Tell how far the lists of these achievements are known; those never read are left out.
 
-    Cost: one statement, and the rows of `polls` once.
+    Cost: one statement, O(these lists and the polls of their games).
     """
     return {
         row["achievement_id"]: Extent(_since(row), _until(row), _limit(row), row["watched_from"])
@@ -73,21 +73,24 @@ def extents(conn: Connection, ids: Collection[int]) -> Mapping[int, Extent]:
 
 def _lists(ids: Collection[int]) -> Select[tuple[object, ...]]:
     """Select the polls of lists, with what the counters and the game's own look tell of them."""
-    games = (
-        select(polls.c.game_id, func.max(polls.c.last_ok_at).label("counted_at"))
-        .where(polls.c.job == "progress", ~polls.c.schedule.startswith(FULL_ROUND))
-        .group_by(polls.c.game_id)
-        .subquery()
-    )
     is_counted = counters.c.achievement_id == achievements.c.id
     return (
-        select(polls, achievements.c.is_promoted, games.c.counted_at)
+        select(polls, achievements.c.is_promoted, _counted_at().label("counted_at"))
         .add_columns(counters.c.unlocks, counters.c.unlocks_hardcore)
         .outerjoin(achievements, achievements.c.id == polls.c.achievement_id)
         .outerjoin(counters, is_counted & counters.c.valid_to.is_(None))
-        .outerjoin(games, games.c.game_id == achievements.c.game_id)
         .where(polls.c.job == "unlocks", many.among(polls.c.achievement_id, ids))
     )
+
+
+def _counted_at() -> ScalarSelect[datetime]:
+    """Find when the counters of an achievement's game were last looked at."""
+    counting = polls.alias("counting")
+    own = (counting.c.job == "progress") & (counting.c.game_id == achievements.c.game_id)
+    newest = select(func.max(counting.c.last_ok_at, type_=schema.Instant)).where(
+        own, ~counting.c.schedule.startswith(FULL_ROUND)
+    )
+    return newest.correlate(achievements).scalar_subquery()
 
 
 def _limit(row: RowMapping) -> Limit:

@@ -5,7 +5,7 @@ they differ. A revision has the time at which it was seen. An achievement that c
 its game, or left, is a change of `is_promoted` or `gone_at`.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
@@ -38,6 +38,11 @@ def rows(question: Question) -> list[Row]:
     told = [row for row in found if since < row["time"] <= until]
     _name(question.conn, told)
     return sorted(told, key=_order)
+
+
+def missing(_question: Question, rows: Sequence[Row]) -> str | None:
+    """Say that nothing was revised, which is not the same as nothing being known."""
+    return None if rows else "no revision was seen in that time"
 
 
 def _order(row: Row) -> tuple[Any, ...]:

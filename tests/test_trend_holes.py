@@ -76,7 +76,8 @@ def test_a_long_interval_promises_nothing_beyond_the_next_look(sonic: Connection
     looked(sonic, "progress", (0.5, 0.5), game=SONIC, hours=24)
     looked(sonic, "progress", (1, 1), game=SONIC, hours=1)  # it had shrunk meanwhile
 
-    assert columns(ask(sonic, "players", games=[SONIC], until=at(0.75)), "players") == [(None,)]
+    seen = [(10, True)] * 13 + [(None, False)] * 10 + [(10, True)]
+    assert told(sonic, every=HOURLY, until=at(1)) == seen
 
 
 def test_only_what_succeeded_was_a_look(sonic: Connection) -> None:

@@ -60,6 +60,21 @@ def test_every_page_answers_and_takes_its_address_back(dashboard: Dashboard, pla
 
 
 @pytest.mark.parametrize("place", PAGES)
+def test_the_period_that_was_chosen_is_kept_from_page_to_page(
+    dashboard: Dashboard, place: str
+) -> None:
+    answer = dashboard.ask(f"{place}?since=20d&zone=Europe/Berlin")
+    kept = "?since=20d&zone=Europe%2FBerlin"
+
+    links = [one["href"] or "" for one in Markup(answer.text).every("a")]
+    pages = [
+        one for one in links if re.match(r"/(games|achievements|players|developers)/|/\?|/$", one)
+    ]
+    assert pages
+    assert all(one.endswith(kept) or "page=" in one for one in pages)
+
+
+@pytest.mark.parametrize("place", PAGES)
 def test_a_page_leads_to_nothing_elsewhere_and_carries_no_script_or_style(
     dashboard: Dashboard, place: str
 ) -> None:

@@ -68,6 +68,12 @@ def _words(query: QueryParams, site: Site) -> dict[str, str]:
     return {name: word(query, name) or usual[name] for name in PERIOD}
 
 
+def kept(query: QueryParams) -> str:
+    """Write the period that was chosen as what follows the address of another page."""
+    chosen = {name: query[name] for name in PERIOD if query.get(name)}
+    return f"?{urlencode(chosen)}" if chosen else ""
+
+
 def word(query: QueryParams, name: str) -> str:
     """Take one word of the address; "" where it is missing."""
     return plain(name, str(query.get(name, "")))

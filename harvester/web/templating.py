@@ -17,7 +17,7 @@ from starlette.responses import HTMLResponse
 
 from harvester import __version__
 from harvester.text import one_line
-from harvester.web import assets, spark
+from harvester.web import asked, assets, spark
 from harvester.web.site import site_of
 
 LONGEST: Final = 500  # characters of one text
@@ -29,9 +29,8 @@ _FEW: Final = 100
 def page(request: Request, template: str, *, status: int = 200, **content: object) -> HTMLResponse:
     """Write a page."""
     found = environment().get_template(template)
-    text = found.render(
-        site=site_of(request), version=__version__, path=request.url.path, **content
-    )
+    path, kept = request.url.path, asked.kept(request.query_params)
+    text = found.render(site=site_of(request), version=__version__, path=path, kept=kept, **content)
     return HTMLResponse(text, status)
 
 

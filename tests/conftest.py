@@ -1,5 +1,6 @@
 """What all tests share: no network beyond this machine, and recorded answers if given."""
 
+import gc
 import ipaddress
 import logging
 import socket
@@ -28,6 +29,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="DIR",
         help="also read every recorded answer in DIR (one folder per endpoint, and _errors)",
     )
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector pass over modules and tests, which stay to the end."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -298,9 +298,12 @@ def test_a_state_has_the_same_colour_whatever_stands_beside_it() -> None:
 def test_the_range_within_a_period_is_a_band() -> None:
     rows = [{**row, "players_min": 8, "players_max": 15} for row in players(10, 12)]
 
-    band = layer(drawn("players", rows), "range")
+    spec = drawn("players", rows)
+    band = layer(spec, "range")
 
     assert [(row["value"], row["most"]) for row in band] == [(8, 15), (8, 15)]
+    lines = next(own for own in spec["layer"] if own["name"] == "lines")
+    assert lines["encoding"]["x"]["scale"]["domain"] == [band[0]["from"], band[1]["until"]]
 
 
 def test_playtime_is_told_in_hours() -> None:

@@ -144,6 +144,17 @@ def test_the_token_comes_from_the_environment_or_a_file_and_is_told_nowhere(
         assert TOKEN not in err
 
 
+def test_a_token_on_the_command_line_is_warned_of(shell: Shell, dashboard: Dashboard) -> None:
+    options = ("serve", "--port", "0", "--token", TOKEN)
+    with shell.process(*options, HARVESTER_DATABASE_URL=dashboard.url) as process:
+        assert process.stderr
+        line = process.stderr.readline()
+        process.terminate()
+
+    assert "everybody on this machine can read --token" in line
+    assert TOKEN not in line
+
+
 def test_a_database_that_is_not_there_is_told_in_a_line(shell: Shell, tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text('[database]\nurl = "sqlite:///none.db"\n')
 

@@ -64,7 +64,7 @@ def test_hostile_titles_stay_text(remembering: Shell) -> None:
 def test_a_period_without_changes_is_said_in_a_line(remembering: Shell) -> None:
     told = remembering("top", "--until", "100d", "--since", "200d")
     assert told.code == 0
-    assert told.err.startswith("nothing changed between ")
+    assert told.err.startswith("no change was seen between ")
 
 
 def test_the_rankings_are_listed(shell: Shell) -> None:

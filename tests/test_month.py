@@ -6,6 +6,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+import pytest
 from harvests import BenchOf, rows
 from worlds import Bench
 
@@ -19,6 +20,7 @@ from harvester.sandbox.world import World
 from harvester.store import polls, schema
 from harvester.store.polls import Poll, Selection
 
+pytestmark = pytest.mark.no_cover  # what it simulates at length is measured elsewhere
 RATE, BURST, BUDGET = 1, 4, 24
 DAYS, HOURS = 30, 4.0
 API = f"burst = {BURST}\ndaily_budget = {BUDGET}"

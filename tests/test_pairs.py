@@ -147,6 +147,7 @@ def test_a_game_is_looked_at_through_each_of_its_players_in_turn(
     assert sorted(seen) == sorted(players)
 
 
+@pytest.mark.no_cover  # the same at length
 def test_a_day_in_a_still_world_costs_what_the_formula_says(many: Bench) -> None:
     for _ in range(24):  # the first full rounds come early, so that they spread
         many.world.advance(hours=1)
@@ -158,6 +159,7 @@ def test_a_day_in_a_still_world_costs_what_the_formula_says(many: Bench) -> None
     assert counted(many.world) == {SURVEY: 24 * PLAYERS, LOOK: 24 * GAMES}
 
 
+@pytest.mark.no_cover  # the same at length
 def test_playtime_is_never_older_than_at_most(many: Bench) -> None:
     watch(many, watched(), f'{NO_LISTS}\n[jobs.progress]\nevery = "3h"\nat_most = "12h"')
     read: dict[tuple[str, str], datetime] = {}
@@ -243,6 +245,7 @@ def test_a_pair_that_failed_is_not_called_unchanged_and_rests(
 # --- people who cannot be asked about --------------------------------------------------------
 
 
+@pytest.mark.no_cover  # the same at length
 def test_a_player_who_is_gone_costs_one_request_and_starves_no_game(
     many: Bench, players: list[str]
 ) -> None:
@@ -427,6 +430,7 @@ ROUNDS = st.lists(
 )
 
 
+@pytest.mark.no_cover  # the same at length
 @given(rounds=ROUNDS)
 @settings(max_examples=5, deadline=None, derandomize=True)
 def test_after_every_round_progress_is_what_a_survey_can_show(

@@ -21,6 +21,7 @@ from harvester.sandbox.world import World
 from harvester.store import audit, db, history, schema
 from harvester.store.polls import Selection
 
+pytestmark = pytest.mark.no_cover  # what it simulates at length is measured elsewhere
 ROUNDS_A_DAY = 3
 EVENTS = {
     "unlock": 60.0,

@@ -26,6 +26,7 @@ from harvester.sandbox.world import World
 from harvester.store import schema
 from harvester.store.polls import Selection
 
+pytestmark = pytest.mark.no_cover  # what it simulates at length is measured elsewhere
 RECHECK, RECHECK_CLOSED = timedelta(hours=6), timedelta(days=7)
 WATCH = """
 [watch]

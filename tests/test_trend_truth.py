@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ledger import Ledger, Values, bounds, in_utc
@@ -29,6 +30,7 @@ from harvester.sandbox.world import World
 from harvester.store import db, schema, series, trends
 from harvester.store.polls import Selection
 
+pytestmark = pytest.mark.no_cover  # what it simulates at length is measured elsewhere
 Rows = list[dict[str, Any]]
 INTERVAL = timedelta(hours=2)
 GAMES = (1, 2)

@@ -81,6 +81,16 @@ def test_every_trend_has_a_name_and_its_options() -> None:
         assert set(trend.needs) <= set(trend.keys) <= {"game", "achievement", "user", "developer"}
 
 
+def test_the_first_value_of_a_trend_is_what_it_is_asked_for() -> None:
+    """Tables show how the first one goes, as small bars."""
+    first = {name: trend.values[0] for name, trend in trends.TRENDS.items()}
+    assert (first["mastery"], first["players"], first["rarity"]) == (
+        "mastered",
+        "players",
+        "rarity",
+    )
+
+
 def test_a_row_is_the_end_of_its_period_the_keys_and_the_values(known: Connection) -> None:
     tell(known, schema.game_counters, 0.5, {"game_id": SONIC, "players": 10, "achievements": 2})
     tell(known, schema.game_counters, 1.5, {"game_id": SONIC, "players": 15, "achievements": 2})

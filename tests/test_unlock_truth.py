@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import pytest
 from chronicle import DEED, DEEDS, Chronicle, Held, Key
 from harvests import STILL, current, rows
 from hypothesis import HealthCheck, example, given, settings
@@ -25,6 +26,7 @@ from harvester.sandbox.world import World
 from harvester.store import schema
 from harvester.store.polls import Selection
 
+pytestmark = pytest.mark.no_cover  # what it simulates at length is measured elsewhere
 LISTS = "API_GetAchievementUnlocks"
 SELECTION = Selection(jobs=["progress", "unlocks"])
 JOBS = '[jobs.progress]\nevery = "1h"\n[jobs.unlocks]\nsweep = "{}d"'

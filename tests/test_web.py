@@ -17,8 +17,9 @@ from starlette.routing import Route
 from harvester.sandbox.world import World
 from harvester.store import trends
 from harvester.store.trends import TRENDS
-from harvester.web import app, openapi, spark
+from harvester.web import app, listing, openapi, spark
 from harvester.web.api import FORMATS
+from harvester.web.templating import environment
 
 PAGES = (
     "/",
@@ -165,7 +166,6 @@ def test_every_trend_has_an_address(dashboard: Dashboard, name: str) -> None:
         ("/games/1?since=99999mo", 400, "since '99999mo': must be"),
         ("/players/A%00b", 404, "cannot be printed"),
         ("/api/trends/progress?user=A%00b", 400, "cannot be printed"),
-        (f"/api/trends/players?since=2000d&{'game=1&' * 50}", 400, "too much at a time"),
         ("/?page=0", 400, "page '0' must be a whole number from 1"),
         ("/sql", 404, "harvester serve --sql"),
         ("/api/trends/playrs?game=1", 404, "no trend is called 'playrs'"),
@@ -191,7 +191,10 @@ def test_what_makes_no_sense_is_told_in_a_line(
 
 def test_nothing_can_be_changed(dashboard: Dashboard) -> None:
     for method in ("POST", "PUT", "DELETE", "PATCH"):
-        assert dashboard.ask("/games/1", method=method).status_code == 405
+        refused = dashboard.ask("/games/1", method=method)
+        assert refused.status_code == 405
+        assert set(refused.headers["allow"].split(", ")) == {"GET", "HEAD"}
+        assert "ask with GET" in refused.text
     assert dashboard.ask("/", method="HEAD").status_code == 200
 
 
@@ -229,6 +232,19 @@ def test_a_damaged_database_is_told_of(dashboard: Dashboard, tmp_path: Path) -> 
 
     assert answer.status_code == 503
     assert "the database is damaged" in answer.json()["error"]
+
+
+def test_where_the_database_is_stands_in_the_log_and_not_on_the_page(
+    dashboard: Dashboard, caplog: pytest.LogCaptureFixture
+) -> None:
+    url = "postgresql+psycopg://somebody:secret@127.0.0.1:1/data"
+    answer = dashboard.but(url=url).ask("/api/watchlist")
+
+    assert answer.status_code == 503
+    assert answer.json()["error"].startswith("the database cannot be used; why stands on stderr")
+    assert "127.0.0.1" not in answer.text
+    assert "127.0.0.1" in caplog.text
+    assert "secret" not in caplog.text
 
 
 def _copied(dashboard: Dashboard, folder: Path) -> Path:
@@ -284,6 +300,78 @@ def test_a_player_is_found_by_ulid_and_told_under_his_name(dashboard: Dashboard)
     (place,) = re.findall(r'href="(/players/[0-9A-Z]{26})"', text)
 
     assert "<bdi>Ann</bdi>" in dashboard.ask(place).text
+
+
+@pytest.mark.parametrize(
+    "asked",
+    ["rarity?game=1", "unlocks?game=1", "distribution?game=1", "progress?user=Ann"],
+)
+def test_a_game_may_not_stand_for_more_rows_than_can_be_held(
+    dashboard: Dashboard, asked: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = dashboard.ask(f"/api/trends/{asked}&since=5d")
+    monkeypatch.setattr("harvester.web.answers.MOST_ROWS", 8)
+
+    answer = dashboard.ask(f"/api/trends/{asked}&since=5d")
+
+    assert len(whole.json()) > 8
+    assert (answer.status_code, "too much at a time" in answer.text) == (400, True)
+
+
+def test_a_page_does_without_a_chart_that_would_be_too_much(
+    dashboard: Dashboard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harvester.web.answers.MOST_ROWS", 100)
+
+    answer = dashboard.ask(f"/games/1?{DURING}")
+
+    assert answer.status_code == 200
+    assert "too much at a time" in answer.text
+    assert 'data-chart="/charts/players"' in answer.text
+    assert 'data-chart="/charts/distribution"' not in answer.text
+
+
+def test_a_distribution_is_told_without_what_nobody_holds(dashboard: Dashboard) -> None:
+    text = dashboard.ask(f"/games/1?{DURING}").text
+    table = text.partition('id="panel-distribution-caption"')[2].partition("</table>")[0]
+    rows = dashboard.ask(f"/api/trends/distribution?game=1&{DURING}").json()
+    newest = [row["players"] for row in rows if row["time"] == rows[-1]["time"]]
+
+    assert table.count('<th scope="row"') == len(newest) - newest.count(0) > 0
+    assert 0 in newest
+
+
+@pytest.mark.parametrize(("rows", "is_boxed"), [(25, False), (300, True)])
+def test_only_a_long_table_scrolls_in_a_box_and_says_how_long_it_is(
+    rows: int, *, is_boxed: bool
+) -> None:
+    made = listing.table("All", [{"name": row} for row in range(rows)], [listing.Column("name")])
+    macros = environment().get_template("macros.html").make_module({})
+
+    text = str(macros.section(made, "all"))  # type: ignore[attr-defined]
+
+    assert text.count("<tr>") == rows + 1
+    assert ('class="scroll long"' in text) is is_boxed
+    assert ("300 rows." in text) is is_boxed
+
+
+def test_a_name_that_looks_like_a_path_has_a_page(dashboard: Dashboard, tmp_path: Path) -> None:
+    path = _copied(dashboard, tmp_path)
+    for name in ("a/b", "100%", "Ünïçødé 7"):
+        with sqlite3.connect(path) as conn:
+            conn.execute("UPDATE users SET name = ?, ulid = NULL WHERE name = 'Bob'", [name])
+            conn.execute("UPDATE user_names SET name = ? WHERE name = 'Bob'", [name])
+        conn.close()
+        board = dashboard.but(url=f"sqlite:///{path}")
+        link = listing.player_at({"user": name})
+
+        answer = board.ask(str(link))
+
+        assert f"<h1><bdi>{name}</bdi></h1>" in answer.text
+        with sqlite3.connect(path) as conn:
+            conn.execute("UPDATE users SET name = 'Bob' WHERE name = ?", [name])
+            conn.execute("UPDATE user_names SET name = 'Bob' WHERE name = ?", [name])
+        conn.close()
 
 
 # --- the description of the API --------------------------------------------------------

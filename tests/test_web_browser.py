@@ -213,9 +213,9 @@ def test_the_period_picker_changes_period_zone_and_charts(visit: Visit) -> None:
     page = visit("/games/1")
     before = len(drawn(page, "panel-players"))
 
-    page.get_by_label("Since").fill("3d")
+    page.get_by_label("Since", exact=True).fill("3d")
     page.get_by_label("Every", exact=True).select_option("1h")
-    page.get_by_label("Time zone").fill("America/New_York")
+    page.get_by_label("Time zone", exact=True).fill("America/New_York")
     page.get_by_role("button", name="Show").click()
     page.wait_for_url("**since=3d*")
     visit.settle()

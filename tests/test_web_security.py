@@ -1,18 +1,22 @@
 """Who is let in, from where, and what browsers are told to keep to."""
 
 import re
+import time
 
 import httpx
 import pytest
 from dashboards import Dashboard
+from sqlalchemy import create_engine, make_url, text
 
 from harvester.errors import ConfigError
+from harvester.web.guesses import MOST, Guesses
 from harvester.web.security import Door
 from harvester.web.server import door_of, is_loopback
 
 TOKEN = "a-token-of-decent-length"
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - nothing is bound to it here
 LOCKED = Door(token=TOKEN)
+MANY = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 400)"
 
 
 def cookie_of(answer: httpx.Response) -> str:
@@ -142,6 +146,46 @@ def test_a_wrong_token_gets_the_form_again_and_no_cookie(
     assert "<script>" not in answer.text
 
 
+def test_who_guesses_has_to_wait_and_who_is_inside_does_not(
+    dashboard: Dashboard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harvester.web.login.PAUSE_SECONDS", 0)
+    seconds = [0.0]
+    board = dashboard.but(door=Door(token=TOKEN, guesses=Guesses(lambda: seconds[0])))
+    right = {"authorization": f"Bearer {TOKEN}"}
+    cookie = {"cookie": cookie_of(board.ask("/login", method="POST", data={"token": TOKEN}))}
+
+    for number in range(MOST):
+        wrong = {"authorization": f"Bearer wrong-token-number-{number}"}
+        assert board.ask("/api/watchlist", headers=wrong).status_code == 401
+    api = board.ask("/api/watchlist", headers=right)
+    form = board.ask("/login", method="POST", data={"token": TOKEN})
+
+    assert (api.status_code, api.headers["retry-after"], form.status_code) == (429, "60", 429)
+    assert "Too many wrong tokens" in form.text
+    assert board.ask("/games/1", headers=cookie).status_code == 200
+    seconds[0] = 61
+    assert board.ask("/api/watchlist", headers=right).status_code == 200
+
+
+def test_guesses_of_one_address_are_no_others() -> None:
+    guesses = Guesses(lambda: 0.0)
+    for _ in range(MOST):
+        guesses.count("192.0.2.1")
+
+    assert guesses.are_enough("192.0.2.1")
+    assert not guesses.are_enough("192.0.2.2")
+
+
+def test_what_took_a_token_to_see_is_not_stored(dashboard: Dashboard) -> None:
+    headers = {"authorization": f"Bearer {TOKEN}"}
+    page = dashboard.but(door=LOCKED).ask("/", headers=headers)
+
+    assert page.headers["cache-control"] == "no-store"
+    assert page.headers["x-robots-tag"] == "noindex, nofollow"
+    assert dashboard.ask("/").headers["cache-control"] == "private, no-cache"
+
+
 @pytest.mark.parametrize(
     "place",
     [
@@ -210,6 +254,10 @@ def test_a_question_in_sql_is_answered_in_a_table(dashboard: Dashboard) -> None:
         ),
         (f"SELECT '{'x' * 11_000}'", "is longer than"),
         ("SELECT load_extension('x')", "refused"),
+        ("SELECT fts3_tokenizer('simple')", "refused"),
+        (f"{MANY} SELECT zeroblob(60000000) FROM n", "too big"),
+        (f"{MANY} SELECT hex(zeroblob(9000)) FROM n", "more than 2,000,000 bytes: ask for less"),
+        (f"SELECT {', '.join('1' * 101)}", "too many columns"),
         ("ATTACH '/tmp/x' AS x", "a query begins with SELECT"),
     ],
 )
@@ -224,6 +272,59 @@ def test_a_question_that_is_none_is_refused_in_a_line(
     assert "--timeout" not in answer.text
 
 
+def test_texts_that_cost_text_times_text_are_bounded_in_time(
+    dashboard: Dashboard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harvester.web.querying.SECONDS", 0.3)
+    dear = "length(trim(replace(hex(zeroblob(4900)), '0', 'b'), hex(zeroblob(700)) || 'b' || i))"
+    sql = (
+        f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max({dear}) FROM n"
+    )
+
+    began = time.monotonic()
+    answer = dashboard.but(has_sql=True).ask("/sql", params={"q": sql})
+
+    assert "took longer" in answer.text
+    assert time.monotonic() - began < 10
+
+
+def test_a_superuser_of_postgresql_may_not_be_asked(
+    postgres_url: str, dashboard: Dashboard
+) -> None:
+    sql = "SELECT pg_read_file('/etc/hostname')"
+
+    answer = dashboard.but(url=postgres_url, has_sql=True).ask("/sql", params={"q": sql})
+
+    assert answer.status_code == 400
+    assert "is a superuser" in answer.text
+
+
+def test_a_user_of_postgresql_who_can_only_read_may_be_asked(
+    postgres_url: str, dashboard: Dashboard
+) -> None:
+    engine = create_engine(postgres_url)
+    with engine.begin() as conn:
+        conn.execute(text("CREATE ROLE guest LOGIN IN ROLE pg_read_all_data"))
+    url = make_url(postgres_url).set(username="guest").render_as_string(hide_password=False)
+    board = dashboard.but(url=url, has_sql=True)
+    answers = {
+        sql: board.ask("/sql", params={"q": sql})
+        for sql in (
+            "SELECT count(*) AS games FROM games",
+            "SELECT pg_read_file('/etc/hostname')",
+            "SELECT repeat('x', 100000) FROM generate_series(1, 500)",
+        )
+    }
+    with engine.begin() as conn:
+        conn.execute(text("DROP ROLE guest"))
+    engine.dispose()
+
+    counted, read, repeated = answers.values()
+    assert counted.status_code == 200
+    assert "permission denied" in read.text
+    assert "more than 2,000,000 bytes" in repeated.text
+
+
 def test_a_long_answer_is_cut_and_says_so(dashboard: Dashboard) -> None:
     sql = (
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n LIMIT 9999"
@@ -233,6 +334,13 @@ def test_a_long_answer_is_cut_and_says_so(dashboard: Dashboard) -> None:
 
     assert text.count('<th scope="row"') == 500
     assert "Cut after 500 rows." in text
+
+
+def test_numbers_are_answered_as_they_are_kept(dashboard: Dashboard) -> None:
+    text = dashboard.but(has_sql=True).ask("/sql", params={"q": "SELECT 12345, 0.25"}).text
+
+    assert "<bdi>12345</bdi>" in text
+    assert "<bdi>0.25</bdi>" in text
 
 
 def test_what_the_database_answers_stays_text(dashboard: Dashboard) -> None:

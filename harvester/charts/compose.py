@@ -31,10 +31,11 @@ class Asked:
     theme: themes.Theme
 
     def frame(self) -> Frame:
-        """Bound the picture by the first and last time of the rows."""
+        """Bound the picture by the first and last time of the rows, or the whole first period."""
         times = sorted({row["time"] for row in self.rows})
         since, until = times[0], times[-1]
-        if self.kind.form == "bars" or since == until:
+        is_ranging = any(name.endswith("_max") for name in self.rows[0])
+        if self.kind.form == "bars" or since == until or is_ranging:
             since = layers.periods(times)[0][0]
         return Frame(since, until, self.zone, self.theme)
 

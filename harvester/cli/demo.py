@@ -62,7 +62,8 @@ def _table(rows: Iterator[Mapping[str, Any]] | list[dict[str, Any]]) -> None:
 
 def _next_steps(done: simulation.Demo) -> Iterator[str]:
     url, own = shlex.quote(f"sqlite:///{done.path.resolve()}"), _program()
-    range_of = f"--since {done.since:%Y-%m-%d} --until {done.until:%Y-%m-%d}"
+    since, until = (f"{end:%Y-%m-%d}" for end in (done.since, done.until))
+    range_of = f"--since {since} --until {until}"
     yield "All of it is in demo.db. To ask it something yourself:\n"
     yield f"export HARVESTER_DATABASE_URL={url}"
     for sql in simulation.QUERIES:
@@ -70,7 +71,7 @@ def _next_steps(done: simulation.Demo) -> Iterator[str]:
     yield "\nIn pictures, with the extra `web` (pip install 'ra-harvester[web]'):\n"
     yield f"{own} trend game-tickets --game {done.game} {range_of} --plot tickets.svg"
     yield f"{own} report report.html {range_of}"
-    yield f"{own} serve"
+    yield f"{own} serve  # then http://127.0.0.1:8000/?since={since}&until={until}"
 
 
 def _program() -> str:

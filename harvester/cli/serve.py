@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from harvester.web.security import Door
 
 PORT = 8000
+TYPED = (
+    "everybody on this machine can read --token in the list of processes; HARVESTER_TOKEN hides it"
+)
 MISSING = "the dashboard needs more: pip install 'ra-harvester[web]'"
 
 
@@ -71,10 +74,18 @@ def serve(chosen: Globals, **asked: Unpack[_Asked]) -> None:
     token = _token(asked["token"], asked["token_file"])
     door = server.door_of(asked["host"], asked["allowed"], token, is_open=asked["is_open"])
     logs.hide(token)
+    if _is_typed():
+        note(TYPED)
     with reading(chosen) as engine, suppress(Stopped, KeyboardInterrupt), stopping():
         listening = server.listen(asked["host"], asked["port"])
         note(f"the dashboard is at {server.address(listening)} - Ctrl-C ends it")
         server.serve(_application(chosen, engine, door, has_sql=asked["has_sql"]), listening)
+
+
+def _is_typed() -> bool:
+    """Tell whether the token is an argument of this process, which others can list."""
+    given = click.get_current_context().get_parameter_source("token")
+    return given is click.core.ParameterSource.COMMANDLINE
 
 
 def _token(given: str, path: Path | None) -> str:

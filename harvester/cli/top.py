@@ -66,7 +66,8 @@ def top(
             rows = _ranked(conn, name, span, asked["limit"] or USUAL, asked["by"])
     show(rows, RANKINGS[name].columns if name else OVERVIEW, form)
     if not rows:
-        note(f"nothing changed between {span.since:%Y-%m-%d %H:%M} and {span.until:%Y-%m-%d %H:%M}")
+        ends = f"{span.since:%Y-%m-%d %H:%M} and {span.until:%Y-%m-%d %H:%M}"
+        note(f"no change was seen between {ends}")
 
 
 def _few(

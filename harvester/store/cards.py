@@ -3,6 +3,7 @@
 Every function is one statement, and reads what is about its subject alone.
 """
 
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import Connection, Select, and_, func, select
@@ -56,6 +57,21 @@ def achievements_of(conn: Connection, game: int) -> list[Card]:
     """Tell the achievements of a game in its own order, with their counters."""
     order = (achievements.c.display_order, achievements.c.id)
     return _all(conn, _counted().where(achievements.c.game_id == game).order_by(*order))
+
+
+def count_achievements(conn: Connection, games: Collection[int]) -> int:
+    """Count the achievements of games, those included that are gone."""
+    query = select(func.count()).select_from(achievements)
+    return conn.scalar(query.where(achievements.c.game_id.in_(games))) or 0
+
+
+def count_games(conn: Connection, players: Collection[int]) -> int:
+    """Count of how many games the progress of players is known."""
+    query = select(func.count()).select_from(progress)
+    return (
+        conn.scalar(query.where(progress.c.user_id.in_(players), progress.c.valid_to.is_(None)))
+        or 0
+    )
 
 
 def achievement(conn: Connection, own: int) -> Card | None:

@@ -10,13 +10,14 @@ The connection is thrown away afterwards, with every setting made for the query.
 import re
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import chain, islice
 from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, Engine, inspect
+from sqlalchemy import Connection, Engine, inspect, text
 
 from harvester.errors import DatabaseUnfit, QueryRefused, Stopped
 from harvester.stop import Stop
@@ -28,9 +29,13 @@ Fetch: TypeAlias = Callable[[], Sequence[Line]]  # the next rows; empty at the e
 
 READING = ("SELECT", "WITH", "VALUES")  # or EXPLAIN and one of these
 CHUNK = 1_000  # rows fetched at a time
-STEPS = 10_000  # of SQLite's machine between two looks at the clock: far below a millisecond
+STEPS = 100  # of SQLite's machine between two looks at the clock: each may make a long value
 LONGEST_VALUE = 64 * 1024 * 1024  # bytes; SQLite makes a value in one step that nothing stops
 LONGEST_PATTERN = 1_000  # bytes of a LIKE, which costs text times pattern, in one step too
+# Where the answer is bounded: a row is there before it can be weighed, and some functions
+# (trim, instr, replace) cost text times text in one step.
+MOST_COLUMNS = 100
+LONGEST_SHORT_VALUE = 20_000  # bytes
 
 _BEFORE = re.compile(r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/|\()*", re.DOTALL)
 _EXPLAIN = re.compile(
@@ -40,6 +45,14 @@ _EXPLAIN = re.compile(
 _MISSING = (
     re.compile(r"no such (?P<what>table|column): (?:\w+\.)?(?P<name>\w+)"),
     re.compile(r"(?P<what>relation|column) \"?(?:\w+\.)?(?P<name>\w+)\"? does not exist"),
+)
+_IS_MIGHTY = """
+    SELECT coalesce(bool_or(pg_has_role(rolname, 'MEMBER')), false) FROM pg_roles WHERE rolname IN
+    ('pg_read_server_files', 'pg_write_server_files', 'pg_execute_server_program')
+"""
+_TOO_MIGHTY = (
+    "the user of database.url is a superuser, whose queries reach the server's files: "
+    "take one who can only read, made by GRANT pg_read_all_data"
 )
 _INTERRUPTED = ("SQLITE_INTERRUPT", "57014")
 _BROKEN = (  # how the signs of a database in trouble begin; PostgreSQL's classes come last
@@ -58,6 +71,7 @@ _READ_PRAGMAS = {  # what the table-valued functions `pragma_…` ask for
     "table_list",
     "table_xinfo",
 }
+_FORBIDDEN = {"load_extension", "fts3_tokenizer"}  # the second one tells and takes addresses
 _HARMLESS = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_RECURSIVE}
 
 
@@ -67,20 +81,66 @@ def run_query(
     *,
     seconds: float = 30,
     max_rows: int | None = None,
+    max_bytes: int | None = None,
     stop: Stop | None = None,
 ) -> tuple[list[str], Iterator[Line]]:
     """Run one statement that reads; tell the names of its columns, and its rows as they come.
 
     `seconds` counts while the database works, not while the rows are being used. Values
     are what the driver makes of them: SQLite keeps instants as text and booleans as 0 and
-    1. Ctrl-C ends the query in the database too, as does `stop`.
+    1. Ctrl-C ends the query in the database too, as does `stop`. With `max_bytes` rows are
+    fetched one at a time, so that no more of them is ever in memory.
 
     Raises `QueryRefused` (also from the rows) for anything that writes, is not a single
-    statement, makes no sense to the database or takes too long, and `DatabaseUnfit` where
-    the database itself is in trouble.
+    statement, makes no sense to the database, takes too long or answers too much, and
+    `DatabaseUnfit` where the database itself is in trouble.
     """
-    lines = _lines(engine, _checked(sql), _Patience(seconds, stop or Stop()), max_rows)
+    patience = _Patience(seconds, stop or Stop())
+    lines = _lines(engine, _checked(sql), patience, _Bounds(max_rows, max_bytes))
     return list(next(lines)), lines
+
+
+def require_modest(engine: Engine) -> None:
+    """Raise `QueryRefused` where functions could reach beyond the database.
+
+    No read-only transaction keeps a superuser of PostgreSQL from the files and processes of
+    the server.
+    """
+    if engine.dialect.name == "postgresql":
+        with db.told_plainly(), engine.connect() as conn:
+            if conn.scalar(text(_IS_MIGHTY)):
+                raise QueryRefused(_TOO_MIGHTY)
+
+
+@dataclass(frozen=True)
+class _Bounds:
+    """How much an answer may come to."""
+
+    rows: int | None
+    bytes: int | None
+
+    @property
+    def chunk(self) -> int:
+        """How many rows are fetched at a time."""
+        return CHUNK if self.bytes is None else 1
+
+    @property
+    def limits(self) -> Mapping[int, int]:
+        """What SQLite itself is to refuse."""
+        longest, pattern = sqlite3.SQLITE_LIMIT_LENGTH, sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH
+        if self.bytes is None:
+            return {longest: LONGEST_VALUE, pattern: LONGEST_PATTERN}
+        few = {sqlite3.SQLITE_LIMIT_COLUMN: MOST_COLUMNS}
+        return {longest: LONGEST_SHORT_VALUE, pattern: LONGEST_PATTERN, **few}
+
+    def weighed(self, lines: Iterable[Line]) -> Iterator[Line]:
+        """Pass rows on, until they are too many or too heavy."""
+        weight = 0
+        for line in islice(lines, self.rows):
+            weight += sum(len(own) if isinstance(own, str | bytes) else 8 for own in line)
+            if self.bytes is not None and weight > self.bytes:
+                raise QueryRefused(f"the answer is more than {self.bytes:,} bytes: ask for less")
+            yield line
 
 
 class _Patience:
@@ -132,14 +192,14 @@ def _first_word(sql: str) -> str:
     return word.upper()
 
 
-def _lines(engine: Engine, sql: str, patience: _Patience, max_rows: int | None) -> Iterator[Line]:
+def _lines(engine: Engine, sql: str, patience: _Patience, bounds: _Bounds) -> Iterator[Line]:
     """Yield the names of the columns, then the rows."""
     with db.told_plainly(), engine.connect() as conn:
         begin = _sqlite if conn.dialect.name == "sqlite" else _postgresql
         dbapi: Any = conn.dialect.loaded_dbapi
         try:
-            with begin(conn, sql, patience) as (columns, fetch):
-                yield from _headed(columns, fetch, max_rows)
+            with begin(conn, sql, patience, bounds) as (columns, fetch):
+                yield from _headed(columns, fetch, bounds)
         except dbapi.Error as error:
             patience.stop.check()
             raise _trouble(engine, error, patience) from None
@@ -147,19 +207,21 @@ def _lines(engine: Engine, sql: str, patience: _Patience, max_rows: int | None) 
             conn.invalidate()
 
 
-def _headed(columns: Line, fetch: Fetch, max_rows: int | None) -> Iterator[Line]:
+def _headed(columns: Line, fetch: Fetch, bounds: _Bounds) -> Iterator[Line]:
     """Fetch the first rows before the header goes out: most trouble shows itself by then."""
     first = fetch()
     yield columns
-    yield from islice(chain(first, chain.from_iterable(iter(fetch, []))), max_rows)
+    yield from bounds.weighed(chain(first, chain.from_iterable(iter(fetch, []))))
 
 
 @contextmanager
-def _sqlite(conn: Connection, sql: str, patience: _Patience) -> Iterator[tuple[Line, Fetch]]:
+def _sqlite(
+    conn: Connection, sql: str, patience: _Patience, bounds: _Bounds
+) -> Iterator[tuple[Line, Fetch]]:
     driver: Any = conn.connection.driver_connection
     driver.execute("PRAGMA query_only = ON")
-    driver.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST_VALUE)
-    driver.setlimit(sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH, LONGEST_PATTERN)
+    for limit, most in bounds.limits.items():
+        driver.setlimit(limit, most)
     driver.set_authorizer(_verdict)
     driver.set_progress_handler(patience.is_over, STEPS)
     with patience.working():
@@ -167,7 +229,7 @@ def _sqlite(conn: Connection, sql: str, patience: _Patience) -> Iterator[tuple[L
 
     def fetch() -> Sequence[Line]:
         with patience.working():
-            rows: Sequence[Line] = cursor.fetchmany(CHUNK)
+            rows: Sequence[Line] = cursor.fetchmany(bounds.chunk)
             return rows
 
     yield tuple(column[0] for column in cursor.description), fetch
@@ -179,7 +241,7 @@ def _verdict(
     """Allow what only reads; `name` and `detail` are what SQLite says of the action."""
     is_reading = (
         action in _HARMLESS
-        or (action == sqlite3.SQLITE_FUNCTION and detail != "load_extension")
+        or (action == sqlite3.SQLITE_FUNCTION and detail not in _FORBIDDEN)
         or (action == sqlite3.SQLITE_PRAGMA and name in _READ_PRAGMAS)
         # How a table-valued function comes in; SQLite keeps that table from real updates.
         or (action == sqlite3.SQLITE_UPDATE and name == "sqlite_master")
@@ -188,7 +250,9 @@ def _verdict(
 
 
 @contextmanager
-def _postgresql(conn: Connection, sql: str, patience: _Patience) -> Iterator[tuple[Line, Fetch]]:
+def _postgresql(
+    conn: Connection, sql: str, patience: _Patience, bounds: _Bounds
+) -> Iterator[tuple[Line, Fetch]]:
     driver: Any = conn.connection.driver_connection
     driver.execute("SET TRANSACTION READ ONLY")
     driver.execute("SET LOCAL cursor_tuple_fraction = 1")  # all rows soon, not just the first
@@ -200,7 +264,7 @@ def _postgresql(conn: Connection, sql: str, patience: _Patience) -> Iterator[tup
 
         def fetch() -> Sequence[Line]:
             with _bounded(driver, patience):
-                rows: Sequence[Line] = cursor.fetchmany(CHUNK)
+                rows: Sequence[Line] = cursor.fetchmany(bounds.chunk)
                 return rows
 
         yield tuple(column.name for column in cursor.description), fetch

@@ -11,7 +11,9 @@ Row = Mapping[str, Any]
 Link = Callable[[Row], str | None]
 
 MOST_ROWS: Final = 500
+LONG: Final = 30  # rows; more of them scroll in a box of their own
 _PROSE: Final = ("notes", "last_error", "description", "note")
+_ASIDE: Final = ("console", "before")  # what a phone has no room for
 
 
 @dataclass(frozen=True)
@@ -41,10 +43,14 @@ class Column:
     @property
     def kind(self) -> str:
         """How it is set: numbers to the right, times on one line."""
+        return " ".join([*(["aside"] if self.name in _ASIDE else []), *self._setting])
+
+    @property
+    def _setting(self) -> list[str]:
         if self.is_number:
-            return "number"
+            return ["number"]
         is_time = self.name == "time" or self.name.endswith("_at")
-        return "time" if is_time else "prose" if self.name in _PROSE else ""
+        return ["time"] if is_time else ["prose"] if self.name in _PROSE else []
 
 
 @dataclass(frozen=True)
@@ -55,6 +61,11 @@ class Table:
     columns: Sequence[Column]
     rows: Sequence[Sequence[Cell]] = field(default=())
     remark: str = ""
+
+    @property
+    def is_long(self) -> bool:
+        """Whether it would push everything below it out of sight."""
+        return len(self.rows) > LONG
 
 
 def table(

@@ -8,12 +8,13 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from harvester.errors import ConfigError
-from harvester.web.security import COOKIE, Door
+from harvester.web.security import COOKIE, TOO_MANY, Door, address_of
 from harvester.web.templating import page
 
 LONGEST_FORM: Final = 4096  # bytes
 PAUSE_SECONDS: Final = 1  # after a wrong token: guessing is to be slow
 LASTS_SECONDS: Final = 30 * 24 * 3600
+WRONG: Final = "This is not the token that the dashboard was started with."
 
 
 def form(request: Request) -> Response:
@@ -26,10 +27,13 @@ async def enter(request: Request) -> Response:
     fields = parse_qs((await _body(request)).decode("utf-8", "replace"))
     given, place = (fields.get(name, [""])[0] for name in ("token", "next"))
     door: Door = request.app.state.door
+    who = address_of(request.scope)
+    if door.guesses.are_enough(who):
+        return _again(request, 429, place, f"T{TOO_MANY[1:]}.")
     if not door.token or not door.is_token(given.strip()):
+        door.guesses.count(who)
         await sleep(PAUSE_SECONDS)
-        told = "This is not the token that the dashboard was started with."
-        return page(request, "login.html", status=401, next=_inside(place), wrong=told)
+        return _again(request, 401, place, WRONG)
     response = RedirectResponse(_inside(place), 303)
     response.set_cookie(
         COOKIE,
@@ -40,6 +44,10 @@ async def enter(request: Request) -> Response:
         secure=request.url.scheme == "https",
     )
     return response
+
+
+def _again(request: Request, status: int, place: str, told: str) -> Response:
+    return page(request, "login.html", status=status, next=_inside(place), wrong=told)
 
 
 async def leave(_request: Request) -> Response:

@@ -8,14 +8,15 @@ from sqlalchemy import Connection
 
 from harvester.charts.kinds import KINDS
 from harvester.store.notes import Note
-from harvester.store.trends import TRENDS
+from harvester.store.trends import TRENDS, Answer
 from harvester.web import listing
-from harvester.web.answers import answered
+from harvester.web.answers import TooMuch, answered
 from harvester.web.asked import Window
 from harvester.web.listing import Table
 
 Keys = Mapping[str, Sequence[str]]
 
+_WHICH: Final = {True: "the newest, without what nobody holds", False: "the newest first"}
 _LABELS: Final = {"game": listing.game_at, "achievement": listing.achievement_at}
 
 
@@ -73,10 +74,10 @@ def panels(
 
 
 def _panel(conn: Connection, plot: Plot, keys: Keys, during: Window, of: str) -> Panel:
-    found = answered(conn, plot.trend, keys, during)
+    found = _answer(conn, plot, keys, during)
     rows = _newest(found.rows, plot)
     made = listing.table(
-        f"{plot.title}: {'the newest' if plot.is_last else 'the newest first'}",
+        f"{plot.title}: {_WHICH[plot.is_last]}",
         rows,
         listing.columns_of(rows, _LABELS),
         during.zone,
@@ -87,11 +88,19 @@ def _panel(conn: Connection, plot: Plot, keys: Keys, during: Window, of: str) ->
     return Panel(plot, f"panel-{plot.trend}", *told)
 
 
+def _answer(conn: Connection, plot: Plot, keys: Keys, during: Window) -> Answer:
+    """Answer a plot; where that is too much, the other plots of the page still stand."""
+    try:
+        return answered(conn, plot.trend, keys, during)
+    except TooMuch as much:
+        return Answer([], str(much), [])
+
+
 def _newest(rows: Sequence[Mapping[str, Any]], plot: Plot) -> Sequence[Mapping[str, Any]]:
-    """Turn the order round; of what has many rows for each time keep the last one."""
+    """Turn the order round; of distributions keep what somebody holds at the last time."""
     if not plot.is_last:
         return rows[::-1]
-    return [row for row in rows if row["time"] == rows[-1]["time"]]
+    return [row for row in rows if row["time"] == rows[-1]["time"] and row["players"] != 0]
 
 
 def _in_words(rows: Sequence[object]) -> str:

@@ -15,7 +15,7 @@ from starlette.responses import Response
 
 from harvester.errors import HarvesterError, QueryRefused, Stopped
 from harvester.stop import Stop
-from harvester.store.sql import Line, run_query
+from harvester.store.sql import Line, require_modest, run_query
 from harvester.web.listing import Cell, Column, Table
 from harvester.web.site import Site, site_of
 from harvester.web.templating import cell, page
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 SECONDS: Final = 5
 ROWS: Final = 500
+BYTES: Final = 2_000_000  # of an answer
 AT_ONCE: Final = 2
 LONGEST: Final = 10_000  # characters of a query
 EXAMPLE: Final = "SELECT id, title FROM games ORDER BY title"
@@ -55,7 +56,10 @@ def _asked(site: Site, words: str) -> Table:
     if len(words) > LONGEST:
         raise QueryRefused(f"the query is longer than {LONGEST:,} characters")
     with _turn() as stop:
-        names, lines = run_query(site.engine, words, seconds=SECONDS, max_rows=ROWS + 1, stop=stop)
+        require_modest(site.engine)
+        names, lines = run_query(
+            site.engine, words, seconds=SECONDS, max_rows=ROWS + 1, max_bytes=BYTES, stop=stop
+        )
         rows = list(lines)
     remark = f"Cut after {ROWS:,} rows." if len(rows) > ROWS else ""
     shown = [_cells(line) for line in islice(rows, ROWS)]
@@ -94,4 +98,11 @@ def _columns(names: list[str], rows: list[Line]) -> list[Column]:
 
 
 def _cells(line: Line) -> list[Cell]:
-    return [Cell(value.hex() if isinstance(value, bytes) else cell(value)) for value in line]
+    """Write values as the database has them: an id with separators finds nothing."""
+    return [Cell(_plain(value)) for value in line]
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, bytes):
+        return value.hex()
+    return str(value) if isinstance(value, int | float) else cell(value)

@@ -8,7 +8,7 @@ import hashlib
 import hmac
 import ipaddress
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import quote
 
@@ -16,6 +16,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import cookie_parser
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from harvester.web.guesses import SECONDS, Guesses
 
 COOKIE: Final = "harvester_session"
 SHORTEST_TOKEN: Final = 16  # characters
@@ -32,8 +34,9 @@ HEADERS: Final = {
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), geolocation=(), microphone=()",
-    "cache-control": "private, no-cache",
+    "x-robots-tag": "noindex, nofollow",
 }
+TOO_MANY: Final = "too many wrong tokens came from your address; try again in a minute"
 _OWN: Final = ("same-origin", "none", "")  # the last one: browsers and programs that do not say
 
 
@@ -44,6 +47,7 @@ class Door:
     hosts: Collection[str] = HOME
     is_wide: bool = False
     token: str = ""
+    guesses: Guesses = field(default_factory=Guesses, compare=False)
 
     @property
     def session(self) -> str:
@@ -63,17 +67,19 @@ def guarded(app: ASGIApp, door: Door) -> ASGIApp:
             await app(scope, receive, send)
             return
         refused = _refused(scope, door)
-        await (refused or app)(scope, receive, _with_headers(send))
+        await (refused or app)(scope, receive, _with_headers(send, door))
 
     return guard
 
 
-def _with_headers(send: Send) -> Callable[[Message], Awaitable[None]]:
+def _with_headers(send: Send, door: Door) -> Callable[[Message], Awaitable[None]]:
     async def sent(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
             for name, value in HEADERS.items():
                 headers.setdefault(name, value)
+            # What took a token to see is not to lie on a disk.
+            headers.setdefault("cache-control", "no-store" if door.token else "private, no-cache")
         await send(message)
 
     return sent
@@ -87,9 +93,26 @@ def _refused(scope: Scope, door: Door) -> Response | None:
         return PlainTextResponse(told, 421)
     if _is_foreign(scope, headers):
         return PlainTextResponse("another site may link to the dashboard, and no more\n", 403)
-    if door.token and not scope["path"].startswith(OPEN) and not is_inside(headers, door):
-        return _turned_away(scope)
+    if door.token and not scope["path"].startswith(OPEN):
+        return _unknown(scope, headers, door)
     return None
+
+
+def _unknown(scope: Scope, headers: Headers, door: Door) -> Response | None:
+    """Say why a stranger goes no further; None where it is none."""
+    who, is_token = address_of(scope), "authorization" in headers
+    if is_token and door.guesses.are_enough(who):
+        return JSONResponse({"error": TOO_MANY}, 429, {"retry-after": str(SECONDS)})
+    if is_inside(headers, door):
+        return None
+    if is_token:
+        door.guesses.count(who)
+    return _turned_away(scope)
+
+
+def address_of(scope: Scope) -> str:
+    """Tell where a request comes from."""
+    return str((scope.get("client") or ("",))[0])
 
 
 def is_known_host(header: str, door: Door) -> bool:

@@ -1,5 +1,6 @@
 """What went wrong, as a page or as JSON: one line that says what to do, and never a traceback."""
 
+import logging
 from http import HTTPStatus
 
 from starlette.exceptions import HTTPException
@@ -8,10 +9,17 @@ from starlette.responses import JSONResponse, Response
 
 from harvester.errors import ConfigError, DatabaseUnfit, QueryRefused
 from harvester.text import visible
+from harvester.web.site import OLDER
 from harvester.web.templating import page
+
+log = logging.getLogger(__name__)
 
 BUG = "this is a bug of ours; what happened stands on stderr of `harvester serve`"
 _RETRY_SECONDS = "15"
+_PLAINLY = {
+    HTTPStatus.NOT_FOUND.phrase: "there is no such page",
+    HTTPStatus.METHOD_NOT_ALLOWED.phrase: "there is nothing to be changed here: ask with GET",
+}
 
 
 def told(request: Request, status: int, line: str) -> Response:
@@ -28,10 +36,10 @@ def told(request: Request, status: int, line: str) -> Response:
 def http_error(request: Request, error: Exception) -> Response:
     """Answer what is not there, and methods that are not taken."""
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for it alone
-    line = error.detail
-    if error.status_code == HTTPStatus.NOT_FOUND and line == HTTPStatus.NOT_FOUND.phrase:
-        line = "there is no such page"
-    return told(request, error.status_code, line)
+    line = _PLAINLY.get(error.detail, error.detail)
+    response = told(request, error.status_code, line)
+    response.headers.update(error.headers or {})
+    return response
 
 
 def misasked(request: Request, error: Exception) -> Response:
@@ -40,8 +48,12 @@ def misasked(request: Request, error: Exception) -> Response:
 
 
 def unfit(request: Request, error: Exception) -> Response:
-    """Answer while the database cannot be used."""
-    return told(request, HTTPStatus.SERVICE_UNAVAILABLE, str(error))
+    """Answer while the database cannot be used; hosts, users and paths are for the log alone."""
+    line = str(error)
+    if line != OLDER:
+        log.warning("%s", line)
+        line = f"{line.partition(':')[0]}; why stands on stderr of `harvester serve`"
+    return told(request, HTTPStatus.SERVICE_UNAVAILABLE, line)
 
 
 def bug(request: Request, _error: Exception) -> Response:

@@ -22,7 +22,7 @@ _COLUMNS: Final = {name: history.values for name, history in schema.HISTORIES.it
 _PROGRESS: Final = _COLUMNS["progress"]
 _ADVANCE: Final = tuple(name for name in _PROGRESS if not name.startswith("award_"))
 _RARITY: Final = ("rarity", "rarity_hardcore", "true_ratio")
-_MASTERY: Final = ("achievements", "mastered")
+_MASTERY: Final = ("mastered", "achievements")
 
 _ALL = (
     Trend(

@@ -64,7 +64,7 @@ def test_the_time_before_it_was_watched_is_listed_where_that_is_asked_for(planne
         (["--since", "yesterday"], "--since yesterday: must be a date"),
         (["--until", "0001-01-01"], "--until 0001-01-01: must lie between"),
         (["--since", "1d", "--until", "2d"], "--since is to be before --until"),
-        (["--since", "2099-01-01"], "--since is to be before --until"),
+        (["--since", "2099-01-01"], "--since 2099-01-01 lies in the future"),
         (["--game", "7"], "nothing that is watched fits that"),
         (["--user", "%"], "nothing that is watched fits that"),
         (["--job", "ticket"], "did you mean 'game-tickets'"),

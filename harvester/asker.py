@@ -7,7 +7,7 @@ nothing new: it is recognised before it is parsed.
 import json
 from typing import TypeVar
 
-from harvester.api.client import Client, shown
+from harvester.api.client import Client
 from harvester.api.payloads import Request
 
 P = TypeVar("P")
@@ -42,7 +42,7 @@ class Asker:
 
     def news(self, request: Request[P], /) -> P | None:
         """Ask, and read the answer unless it is the very one of the last look: then None."""
-        question = shown(request)
+        question = request.words
         answered = self._client.news(request, self._before.get(question))
         self._now[question] = answered[1]
         return answered[0]

@@ -8,7 +8,7 @@ import pytest
 from harvests import AND_ANN, STILL, BenchOf, asked, current, fetch, outcomes, poll, rows, sizes
 from worlds import NOW, Bench
 
-from harvester.api import client
+from harvester.api import answers, client
 from harvester.api.answers import Answer, judge
 from harvester.api.payloads import Request
 from harvester.sandbox.world import World
@@ -232,7 +232,7 @@ def test_another_version_of_the_program_reads_equal_answers_once(
     bench: Bench, reader: Reader, monkeypatch: pytest.MonkeyPatch, selection: Selection
 ) -> None:
     stale(bench)
-    monkeypatch.setattr(client, "__version__", "99.1")
+    monkeypatch.setattr(answers, "__version__", "99.1")
     fetch(bench, selection, is_all=True)
     assert len(reader.taken()) == 1 + (selection is DISTRIBUTION)
     bench.world.advance(hours=1)

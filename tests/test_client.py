@@ -24,8 +24,9 @@ from harvester import __version__
 from harvester.api import client as client_module
 from harvester.api.client import LARGEST_KEPT, Client
 from harvester.api.pace import Pacer
-from harvester.api.payloads import developer_tickets, game_tickets, unlock_page
+from harvester.api.payloads import developer_tickets, game_tickets
 from harvester.api.secrecy import scrubber
+from harvester.api.unlock_pages import unlock_page
 from harvester.errors import (
     ApiError,
     Invalid,

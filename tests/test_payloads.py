@@ -16,6 +16,7 @@ from harvester.api import fields, payloads
 from harvester.api.answers import JSON, Answer, judge
 from harvester.api.fields import UNTOLD, told
 from harvester.api.payloads import Request, Ticket
+from harvester.api.unlock_pages import unlock_page
 from harvester.errors import ApiError, Invalid, NotFound, Refused, ServerError
 
 FOLDER = Path(__file__).with_name("payloads")
@@ -67,8 +68,8 @@ def test_every_expectation_has_its_answer_and_every_endpoint_its_pair() -> None:
             payloads.distribution(5, is_hardcore=False, is_promoted=False),
             "API_GetAchievementDistribution i=5 h=0 f=5",
         ),
-        (payloads.unlock_page(9), "API_GetAchievementUnlocks a=9 c=500 o=0"),
-        (payloads.unlock_page(9, offset=7, count=20), "API_GetAchievementUnlocks a=9 c=20 o=7"),
+        (unlock_page(9), "API_GetAchievementUnlocks a=9 c=500 o=0"),
+        (unlock_page(9, offset=7, count=20), "API_GetAchievementUnlocks a=9 c=20 o=7"),
         (payloads.game_progress(5, "Ada"), "API_GetGameInfoAndUserProgress g=5 u=Ada a=1"),
         (payloads.game_extended(5), "API_GetGameExtended i=5 f=3"),
         (payloads.game_extended(5, is_promoted=False), "API_GetGameExtended i=5 f=5"),
@@ -120,7 +121,7 @@ def progress(**changes: object) -> Json:
 
 
 LIST = payloads.game_ticket_list(5, count=2)
-PAGE = payloads.unlock_page(9, count=2)
+PAGE = unlock_page(9, count=2)
 PROGRESS = payloads.game_progress(5, "Rob")
 DEVELOPER: Json = {"User": "Ada", "Open": 1, "Closed": 2, "Resolved": 3, "Total": 6}
 
@@ -493,8 +494,8 @@ ERRORS: list[tuple[str, Request[Any], int, type[ApiError] | None]] = [
     ("ticket__unknown-game", payloads.game_tickets(1), 404, NotFound),
     ("ticket__unknown-user", payloads.developer_tickets("x"), 404, NotFound),
     ("unknown-endpoint", payloads.game_tickets(1), 404, Invalid),
-    ("unlocks__missing-a", payloads.unlock_page(1), 200, Invalid),
-    ("unlocks__unknown-a", payloads.unlock_page(1), 404, NotFound),
+    ("unlocks__missing-a", unlock_page(1), 200, Invalid),
+    ("unlocks__unknown-a", unlock_page(1), 404, NotFound),
 ]
 A_MALFORMED_PAGE = "gboquizosanchez__page"  # a date in it ends in "Z1", or all but its head is lost
 OTHER_TICKETS = re.compile(r"__(i|a|f1|recent)__")
@@ -516,7 +517,7 @@ def read_recorded(path: Path) -> None:
         read_tickets(path.name, decoded)
     elif A_MALFORMED_PAGE in path.name:
         with pytest.raises(Invalid):
-            payloads.unlock_page(int(decoded.get("Achievement", decoded)["ID"])).read(decoded)
+            unlock_page(int(decoded.get("Achievement", decoded)["ID"])).read(decoded)
     else:
         assert path.parent.name in READERS, f"no reader for {path.parent.name}"
         READERS[path.parent.name](decoded)
@@ -561,7 +562,7 @@ def read_game(decoded: Json) -> None:
 
 READERS: dict[str, Callable[[Json], object]] = {
     "GetAchievementDistribution": lambda d: payloads.distribution(1, is_hardcore=True).read(d),
-    "GetAchievementUnlocks": lambda d: payloads.unlock_page(int(d["Achievement"]["ID"])).read(d),
+    "GetAchievementUnlocks": lambda d: unlock_page(int(d["Achievement"]["ID"])).read(d),
     "GetGameInfoAndUserProgress": read_game,
     "GetGameExtended": read_game,
 }

@@ -17,7 +17,6 @@ from contextlib import closing
 from dataclasses import KW_ONLY, dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
-from hashlib import blake2b
 from http import HTTPStatus
 from typing import Any, Final, TypeVar, cast
 
@@ -216,7 +215,7 @@ class Client:
         if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
             raise self._too_many(answer, number)
         self._count_forbidden(answer, number)
-        own = _digest(answer)
+        own = answer.digest
         return (None if own and own == digest else judge(request, answer)), own
 
     def _count_forbidden(self, answer: Answer, number: int) -> None:
@@ -241,7 +240,7 @@ class Client:
                 said = "an answer that makes no sense, and that repeats the API key"
             trouble.body = clean[:LARGEST_KEPT]
         if not isinstance(trouble, Refused):
-            trouble.args = (f"{shown(request)}: {said}",)
+            trouble.args = (f"{request.words}: {said}",)
 
     def _clean(self, body: bytes) -> bytes:
         return self._scrub(body.decode("latin-1")).encode("latin-1")
@@ -263,7 +262,7 @@ class Client:
         else:
             _log_answer(request, answer, time.monotonic() - began)
             return answer
-        _log.debug("asked %s -> %s", shown(request), str(ending))
+        _log.debug("asked %s -> %s", request.words, str(ending))
         raise ending  # outside, for the exceptions of requests carry the URL
 
     def _exchange(self, request: Request[P], began: float) -> Answer:
@@ -385,22 +384,6 @@ def _system_reason(trouble: BaseException | None) -> str:
     return ""
 
 
-def _digest(answer: Answer) -> str:
-    """Sum up an answer; another version of this program may read more in it.
-
-    An empty list means one thing or another by what else is known: it sums up to nothing.
-    """
-    if not answer.is_data or answer.body == b"[]":
-        return ""
-    salt = __version__.encode()[: blake2b.SALT_SIZE]
-    return blake2b(answer.body, digest_size=12, salt=salt).hexdigest()
-
-
-def shown(request: Request[P]) -> str:
-    """Name a question without the key."""
-    return " ".join([request.name, *(f"{name}={value}" for name, value in request.params)])
-
-
 def _log_answer(request: Request[P], answer: Answer, seconds: float) -> None:
     outcome = (answer.status, seconds, len(answer.body))
-    _log.debug("asked %s -> %d in %.2f s, %d bytes", shown(request), *outcome)
+    _log.debug("asked %s -> %d in %.2f s, %d bytes", request.words, *outcome)

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from harvester.api import payloads
-from harvester.api.payloads import Unlock
+from harvester.api.unlock_pages import Unlock, UnlockPage
 from harvester.endpoints.base import Ask, Get, Observation
 from harvester.endpoints.unlock_paging import PAGE, Place, is_past, onward, page_at
 from harvester.endpoints.unlock_rows import Rows, batches, refs
@@ -48,7 +47,7 @@ def token_of(unlocks: int | None, unlocks_hardcore: int | None) -> str:
     return f"{unlocks or 0}/{unlocks_hardcore or 0}"
 
 
-def token_on(page: payloads.UnlockPage) -> str:
+def token_on(page: UnlockPage) -> str:
     """Tell the counters that a page shows."""
     hardcore = page.unlocks_hardcore
     return token_of(page.unlocks, hardcore if isinstance(hardcore, int) else None)
@@ -66,12 +65,12 @@ def counters_of(token: str) -> tuple[int, int]:
     return int(unlocks), int(hardcore)
 
 
-def head_on(ask: Ask, page: payloads.UnlockPage) -> Head:
+def head_on(ask: Ask, page: UnlockPage) -> Head:
     """Tell how the first page of a list shows its head: 500 rows say as much as more."""
     return Head(ask.at, _recent(ask, page.rows), token_on(page))
 
 
-def _recent(ask: Ask, rows: Iterable[payloads.Unlock]) -> int:
+def _recent(ask: Ask, rows: Iterable[Unlock]) -> int:
     return sum(row.at >= ask.at - BACKDATED for row in rows)
 
 
@@ -96,7 +95,7 @@ def _once(
     get: Get, ask: Ask, since: Head, count: int, seen: set[UserRef]
 ) -> Generator[Observation, Changes | None, tuple[Head, str]]:
     """Read the head once; tell what it was like, and the counters when it was over."""
-    pages, told, known = list[payloads.UnlockPage](), dict[tuple[str, datetime], Unlock](), 0
+    pages, told, known = list[UnlockPage](), dict[tuple[str, datetime], Unlock](), 0
     place, until = Place(), since.at - BACKDATED
     while True:
         pages.append(page_at(get, ask, place.offset, count))
@@ -120,7 +119,7 @@ def _known(rows: Rows, changes: Changes | None, until: datetime, *, before: int)
     return older + (before if tail == len(rows) else 0)
 
 
-def _is_over(ask: Ask, page: payloads.UnlockPage, count: int) -> bool:
+def _is_over(ask: Ask, page: UnlockPage, count: int) -> bool:
     """Whether the list ends here, or what is below is not wanted now."""
     if len(page.rows) < count or is_past(ask, page):
         return True

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from harvester.api import payloads
+from harvester.api.unlock_pages import UnlockPage, unlock_page
 from harvester.endpoints.base import Ask, Get, Observation
 from harvester.endpoints.unlock_rows import batches, handles, refs
 from harvester.errors import Invalid
@@ -52,11 +52,11 @@ class Place:
         return cls(**{**cursor, "edge_at": edge_at, "edge": edge, "is_whole": False})
 
 
-def page_at(get: Get, ask: Ask, offset: int, count: int = PAGE) -> payloads.UnlockPage:
+def page_at(get: Get, ask: Ask, offset: int, count: int = PAGE) -> UnlockPage:
     """Ask for one page; refuse to go on for ever where RA gives every offset the same answer."""
     if not has_end(Place(offset)):
         raise Invalid(f"achievement {ask.achievement}: a list that does not end")
-    return get(payloads.unlock_page(ask.achievement, offset=offset, count=count))
+    return get(unlock_page(ask.achievement, offset=offset, count=count))
 
 
 def has_end(place: Place) -> bool:
@@ -64,14 +64,14 @@ def has_end(place: Place) -> bool:
     return place.offset <= MOST_ROWS
 
 
-def is_past(ask: Ask, page: payloads.UnlockPage) -> bool:
+def is_past(ask: Ask, page: UnlockPage) -> bool:
     """Whether only recent rows are wanted, and the page goes further back."""
     if not ask.is_recent_only or ask.watched_from is None or not page.rows:
         return False
     return page.rows[-1].at < ask.watched_from
 
 
-def fits(place: Place, page: payloads.UnlockPage) -> bool:
+def fits(place: Place, page: UnlockPage) -> bool:
     """Tell whether a page goes on where the last one ended, with nothing lost between."""
     if place.offset == 0 or place.edge_at is None:
         return True
@@ -82,7 +82,7 @@ def fits(place: Place, page: payloads.UnlockPage) -> bool:
     )
 
 
-def onward(get: Get, ask: Ask, place: Place, page: payloads.UnlockPage, seen: set[UserRef]) -> Step:
+def onward(get: Get, ask: Ask, place: Place, page: UnlockPage, seen: set[UserRef]) -> Step:
     """Choose the next place: back where the list moved, else from the tied second on."""
     if not fits(place, page):
         return _back(place)

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from harvester.api import payloads
+from harvester.api.unlock_pages import Unlock
 from harvester.endpoints.base import Ask
 from harvester.store import schema
 from harvester.store.rows import Batch, UserRef
 
-Rows = Sequence[payloads.Unlock]
+Rows = Sequence[Unlock]
 
 
 def batches(ask: Ask, rows: Rows) -> tuple[Batch, ...]:
@@ -17,7 +17,7 @@ def batches(ask: Ask, rows: Rows) -> tuple[Batch, ...]:
     return (Batch(schema.unlocks, {"achievement_id": ask.achievement}, told),) if told else ()
 
 
-def _row(row: payloads.Unlock) -> dict[str, object]:
+def _row(row: Unlock) -> dict[str, object]:
     """Write what a list row tells: of an upgraded unlock it hides the first date."""
     user = UserRef(row.name, row.ulid)
     if row.is_hardcore:

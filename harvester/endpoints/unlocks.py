@@ -12,7 +12,7 @@ from collections.abc import Generator
 from dataclasses import replace
 from typing import Any
 
-from harvester.api import payloads
+from harvester.api.unlock_pages import UnlockPage
 from harvester.endpoints import unlock_head
 from harvester.endpoints.base import Ask, Get, Observation, Steps
 from harvester.endpoints.unlock_head import Head, head_on, token_on
@@ -82,7 +82,7 @@ def _taken_up(
     return head
 
 
-def _kept(ask: Ask, page: payloads.UnlockPage, after: Place, head: Head | None) -> Observation:
+def _kept(ask: Ask, page: UnlockPage, after: Place, head: Head | None) -> Observation:
     """Keep a page; of a first listing also where it goes on, and how its head was found."""
     step = Observation(batches(ask, page.rows))
     if ask.reach != "first":
@@ -93,13 +93,13 @@ def _kept(ask: Ask, page: payloads.UnlockPage, after: Place, head: Head | None) 
     return replace(step, memory=head.as_json(), token=head.token) if head else step
 
 
-def _is_last(place: Place, page: payloads.UnlockPage, ask: Ask) -> bool:
+def _is_last(place: Place, page: UnlockPage, ask: Ask) -> bool:
     """Stop on a short page that fits on to the last, or where only recent rows are wanted."""
     return fits(place, page) and (len(page.rows) < PAGE or is_past(ask, page))
 
 
 def _finished(
-    get: Get, ask: Ask, place: Place, page: payloads.UnlockPage, head: Head, seen: set[UserRef]
+    get: Get, ask: Ask, place: Place, page: UnlockPage, head: Head, seen: set[UserRef]
 ) -> Steps:
     """Read the head again if the list moved; say that all was read, and who is not there."""
     rows = page.rows

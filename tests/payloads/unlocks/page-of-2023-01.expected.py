@@ -1,6 +1,6 @@
 from datetime import UTC, datetime
 
-from harvester.api.payloads import Unlock, UnlockPage, unlock_page
+from harvester.api.unlock_pages import Unlock, UnlockPage, unlock_page
 
 ask = unlock_page(71, count=1)
 expected = UnlockPage(

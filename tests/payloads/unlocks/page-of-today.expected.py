@@ -1,6 +1,6 @@
 from datetime import UTC, datetime
 
-from harvester.api.payloads import Unlock, UnlockPage, unlock_page
+from harvester.api.unlock_pages import Unlock, UnlockPage, unlock_page
 
 at = datetime(2026, 7, 22, 17, 25, 17, tzinfo=UTC)
 ask = unlock_page(71, offset=500)

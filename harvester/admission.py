@@ -69,12 +69,20 @@ class Admission:
     def waiting(
         self, conn: Connection, meter: Meter, selection: Selection, *, at: datetime
     ) -> list[Waiting]:
-        """Tell what is due and has to wait; of what may be asked, all has been."""
+        """Tell what is due and has to wait; of what may be asked, all has been.
+
+        Cost: O(polls) where anything waits.
+        """
         short = self.room(conn, meter, at=at)
         if short.is_endless or self._need is None:
             return []
         why = _why(meter.budget, meter.left or 0, self._need)
         return _waiting(conn, selection, meter.budget, short, why, at)
+
+    def held_back(self, conn: Connection, meter: Meter, *, at: datetime) -> list[int]:
+        """Tell polls of which priorities are due and have to wait. Cost: O(due polls)."""
+        short = self.room(conn, meter, at=at)
+        return list(demand.waiting(conn, EVERYTHING, short, at=at))
 
     def _holds(self, at: datetime) -> bool:
         made_at = self._made_at or at

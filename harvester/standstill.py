@@ -9,9 +9,8 @@ from contextlib import contextmanager
 from harvester.errors import BudgetSpent, GaveUp, HarvesterError, Refused
 from harvester.process import Harvest, Told
 from harvester.store import interruptions
-from harvester.store.polls import Selection
+from harvester.store.evidence import Attempt
 
-EVERYTHING = Selection()
 NO_ANSWER = ("unavailable", "refused")
 
 
@@ -39,16 +38,18 @@ def ended(harvest: Harvest, told: Iterator[Told]) -> Iterator[Told]:
     with harvest.reads.connect() as conn:
         is_any = interruptions.is_any(conn)
     for one in told:
-        if is_any and _is_answer(one):
+        if is_any and (answer := _answer(one)):
             with harvest.engine.begin() as conn:
-                interruptions.end(conn, at=one.attempt.at if one.attempt else harvest.clock())
+                interruptions.end(conn, at=answer.at)
             is_any = False
         yield one
 
 
-def _is_answer(told: Told) -> bool:
+def _answer(told: Told) -> Attempt | None:
+    """Tell what RA answered, if it was asked and did."""
     attempt = told.attempt
-    return attempt is not None and attempt.requests > 0 and attempt.outcome not in NO_ANSWER
+    is_any = attempt is not None and attempt.requests > 0 and attempt.outcome not in NO_ANSWER
+    return attempt if is_any else None
 
 
 def settle(harvest: Harvest) -> None:
@@ -60,5 +61,5 @@ def settle(harvest: Harvest) -> None:
         return
     with harvest.engine.begin() as conn:
         at = harvest.clock()
-        waits = harvest.admission.waiting(conn, harvest.meter, EVERYTHING, at=at)
-        interruptions.settle(conn, [one.priority for one in waits], at=at)
+        waiting = harvest.admission.held_back(conn, harvest.meter, at=at)
+        interruptions.settle(conn, waiting, at=at)

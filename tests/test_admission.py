@@ -280,6 +280,28 @@ def test_the_forecast_is_made_once_a_minute(
     bench_of: BenchOf, sqlite_url: str, game: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bench = bench_of(ONE_GAME, database=sqlite_url, api=STILL)
+    made = forecasts(monkeypatch)
+    with bench.harvest() as kept, kept.engine.connect() as conn:
+        for seconds in (0, 1, 59, 60, 61, 30, 31):
+            kept.admission.room(conn, kept.meter, at=NOW + timedelta(seconds=seconds))
+    assert made == [NOW + timedelta(seconds=seconds) for seconds in (0, 60, 30)]
+
+
+def test_a_round_that_leaves_lists_waiting_makes_no_forecast_of_tomorrow(
+    bench_of: BenchOf, sqlite_url: str, game: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = bench_of(ONE_GAME, jobs=SLOW, database=sqlite_url, api=f"{STILL}\ndaily_budget = 14")
+    fetch(bench)
+    made = forecasts(monkeypatch)
+    with bench.harvest() as kept:
+        assert list(harvest.round_of(kept, Selection())) == []
+    assert [at.date() for at in made] == [NOW.date()]
+    lasting = [row["priority"] for row in rows(bench, schema.interruptions) if not row["ended_at"]]
+    assert lasting == [BACKFILL]
+
+
+def forecasts(monkeypatch: pytest.MonkeyPatch) -> list[datetime]:
+    """Note of which instants forecasts are made, each of which goes through the whole plan."""
     made: list[datetime] = []
 
     def counting(conn: Connection, *, at: datetime) -> Need:
@@ -287,10 +309,7 @@ def test_the_forecast_is_made_once_a_minute(
         return need(conn, at=at)
 
     monkeypatch.setattr(admission, "need", counting)
-    with bench.harvest() as kept, kept.engine.connect() as conn:
-        for seconds in (0, 1, 59, 60, 61, 30, 31):
-            kept.admission.room(conn, kept.meter, at=NOW + timedelta(seconds=seconds))
-    assert made == [NOW + timedelta(seconds=seconds) for seconds in (0, 60, 30)]
+    return made
 
 
 # --- never too much: days of rounds, with 429s, restarts and killed processes

@@ -18,7 +18,7 @@ from docs import __main__ as made
 from docs import cookbook, schema_page, world
 from docs.answers import answer, asked
 from docs.cookbook import Recipe
-from harvester.store import db, migrate, schema, trends
+from harvester.store import db, migrate, schema, top, trends
 from harvester.store.series import parse_every
 from harvester.store.views import VIEWS
 
@@ -169,6 +169,32 @@ def test_rarity_is_that_of_the_trend(weeks: Connection) -> None:
 
     told = {row["achievement_id"]: row["rarity"] for row in last if row["rarity"] is not None}
     assert {row["achievement_id"]: row["rarity"] for row in now} == pytest.approx(told)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "key"),
+    [
+        ("mastery", "mastered", "game_id"),
+        ("players", "players", "game_id"),
+        ("unlocks", "unlocks", "achievement_id"),
+        ("rarity", "rarity", "achievement_id"),
+    ],
+)
+def test_a_ranking_goes_by_what_the_trend_tells_of_both_ends(
+    name: str, value: str, key: str, weeks: Connection
+) -> None:
+    since = BEGAN + timedelta(days=5)
+    ranked = top.ranked(weeks, name, since=since, until=ENDED, limit=1000)
+    told = {(row[key], row["time"]): row[value] for row in trend(weeks, name, games=[1, 2, 3])}
+
+    left = schema.achievements.c.is_promoted.is_(False)  # the trend does not follow them
+    gone = set(weeks.scalars(select(schema.achievements.c.id).where(left)))
+    for row in ranked:
+        own, values = row[key], (row["before"], row["after"])
+        ends = [told[own, at] for at in (since, ENDED)]
+        assert (None in ends) == (not row["is_whole"] or (key == "achievement_id" and own in gone))
+        assert None in ends or values == pytest.approx(ends)
+    assert sum(row["is_whole"] for row in ranked) > 1
 
 
 def test_unlocks_per_week_are_those_of_the_trend(weeks: Connection) -> None:

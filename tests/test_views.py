@@ -290,6 +290,24 @@ def test_coverage_is_that_of_status(seed: int, conn: Connection) -> None:
     assert status["coverage"] == pytest.approx(covered / (covered + holes), abs=1e-4)
 
 
+@pytest.mark.parametrize(("minutes", "hole"), [(89, 0), (91, 91 * 60)])
+def test_what_was_not_watched_is_no_hole_and_a_first_look_has_its_time(
+    conn: Connection, minutes: int, hole: int
+) -> None:
+    wanted, ids = [Wanted("progress", "game 1", "3600s", 3600, game_id=1)], evidence.ids(conn)
+    again = NOW + DAY
+    for planned, when in ((NOW, NOW), (again, again + timedelta(minutes=minutes))):
+        polls.plan(conn, [], at=planned)
+        polls.plan(conn, wanted, at=planned)
+        (poll,) = polls.matching(conn)
+        evidence.prove(conn, poll, evidence.Attempt("changed", when, 1), ids)
+
+    told = seen(conn, "SELECT hole_seconds FROM v_coverage ORDER BY time")
+    assert [row["hole_seconds"] for row in told] == [hole, 0]
+    (status,) = report.status(conn, at=again + timedelta(minutes=minutes))
+    assert status["coverage"] == (0 if hole else 1)
+
+
 def test_remarks_say_what_they_are_about(conn: Connection) -> None:
     told(conn, NOW, Batch(schema.game_versions, {"game_id": 1}, [{"title": "Sonic"}]), ring(1))
     conn.execute(schema.users.insert().values(id=12, name="Ann", first_seen_at=NOW))

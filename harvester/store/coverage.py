@@ -165,7 +165,7 @@ def last_look(at: datetime) -> Moment:
 
 
 def _succeeded(outcome: ColumnElement[str]) -> ColumnElement[bool]:
-    return outcome.in_(["changed", "unchanged"])
+    return outcome.in_(schema.SUCCESSES)
 
 
 def once(told: Select[Any], name: str) -> CTE:

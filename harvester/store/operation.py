@@ -95,7 +95,8 @@ Index(  # few fail: how many is told on every page
 )
 Index(None, polls.c.achievement_id)
 
-OUTCOMES = ("changed", "unchanged", "not_found", "unavailable", "invalid", "refused")
+SUCCESSES = ("changed", "unchanged")
+OUTCOMES = (*SUCCESSES, "not_found", "unavailable", "invalid", "refused")
 
 fetches = Table(
     "fetches",

@@ -190,7 +190,7 @@ def _moved(since: datetime) -> Select[Any]:
     is_read_before = (
         select(before.c.id)
         .where(before.c.poll_id == own.c.poll_id, before.c.id < own.c.id)
-        .where(before.c.outcome.in_(["changed", "unchanged"]))
+        .where(before.c.outcome.in_(schema.SUCCESSES))
         .exists()
     )
     return (

@@ -190,7 +190,7 @@ def settle(
     Cost: O(1) for a look at a game, O(games) for a survey of nobody.
     """
     over = _Over(attempt, after, own_ids, now)
-    is_answered = attempt.outcome in {"changed", "unchanged"}
+    is_answered = attempt.outcome in schema.SUCCESSES
     if poll.game_id is None:
         _settle_survey(conn, poll, over)
     elif is_answered and poll.asked_as is None:

@@ -27,11 +27,19 @@ from sqlalchemy import (
 from sqlalchemy.schema import SchemaItem
 
 from harvester.store.intervals import HISTORIES, History, Id, Instant, Key, metadata, versioned
-from harvester.store.operation import OUTCOMES, fetches, interruptions, polls, runs
+from harvester.store.operation import (
+    OUTCOMES,
+    SUCCESSES,
+    fetches,
+    interruptions,
+    polls,
+    runs,
+)
 
 __all__ = [  # made elsewhere, and part of the schema all the same
     "HISTORIES",
     "OUTCOMES",
+    "SUCCESSES",
     "History",
     "Instant",
     "Key",

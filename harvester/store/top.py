@@ -246,21 +246,33 @@ def _last_bucket(known: Subquery, at: ColumnElement[datetime]) -> ColumnElement[
 
 
 def _rare(span: Span) -> Select[Any]:
-    """Divide unlocks by the players of the game, then and now, where there were new ones."""
-    moved = once(_columns(schema.achievement_counters, "unlocks")(span), "moved")
-    game = _playing(span)
-    before = moved.c.before / cast(func.nullif(game.c.before, 0), Float)
-    after = moved.c.after / cast(func.nullif(game.c.after, 0), Float)
+    """Divide unlocks by the players of its game, then and now, where there were new ones."""
+    moved, playing = once(_placed(span), "moved"), _playing(span)
+    then, now = playing.alias("played_then"), playing.alias("played_now")
+    before = moved.c.before / cast(func.nullif(then.c.before, 0), Float)
+    after = moved.c.after / cast(func.nullif(now.c.after, 0), Float)
     return (
         select(
             moved.c.achievement_id,
             before.label("before"),
             after.label("after"),
-            later(moved.c.known_at, game.c.known_at).label("known_at"),
+            later(moved.c.known_at, then.c.known_at).label("known_at"),
         )
-        .join(achievements, achievements.c.id == moved.c.achievement_id)
-        .join(game, game.c.game_id == achievements.c.game_id)
+        .join(then, then.c.game_id == moved.c.was_in)
+        .join(now, now.c.game_id == moved.c.is_in)
     )
+
+
+def _placed(span: Span) -> Select[Any]:
+    """Add to the unlocks of achievements in which game each was then, and in which it is now."""
+    moved = _columns(schema.achievement_counters, "unlocks")(span).subquery("counted")
+    ends = later(moved.c.known_at, coverage.instant(span.since)), coverage.instant(span.until)
+    versions, own = schema.achievement_versions, achievements.c
+    was_in, is_in = (
+        func.coalesce(_value_at(versions, "game_id", moved, at), own.game_id) for at in ends
+    )
+    told = select(moved, was_in.label("was_in"), is_in.label("is_in"))
+    return told.join(achievements, own.id == moved.c.achievement_id)
 
 
 def _playing(span: Span) -> CTE:

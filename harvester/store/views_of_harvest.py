@@ -9,6 +9,7 @@ from harvester.store.view import View, Words, inherited
 
 # From one success to the next, as long as that came in time; what was not watched is no hole.
 def _coverage(words: Words) -> str:
+    tolerated = f"{TOLERANCE} * coalesce(n.interval_seconds, p.interval_seconds)"
     return f"""
 SELECT c.first_at AS time,
        c.poll_id AS poll_id,
@@ -30,7 +31,8 @@ SELECT c.first_at AS time,
        CASE WHEN c.covered_to IS NULL THEN 0
             ELSE {words.seconds("c.first_at", "c.covered_to")}
        END AS covered_seconds,
-       CASE WHEN c.covered_to = c.last_at AND c.next_at IS NOT NULL
+       CASE WHEN c.covered_to IS NOT NULL
+                 AND {words.seconds("c.unseen_from", "c.next_at")} > c.tolerated
             THEN {words.seconds("c.unseen_from", "c.next_at")}
             ELSE 0
        END AS hole_seconds
@@ -39,10 +41,11 @@ FROM (
            f.times, f.requests, f.error, f.first_at, f.last_at, n.first_at AS next_at,
            CASE WHEN f.outcome NOT IN ('changed', 'unchanged') THEN NULL
                 WHEN {words.seconds("f.last_at", "n.first_at")}
-                     <= {TOLERANCE} * coalesce(n.interval_seconds, p.interval_seconds)
+                     <= {tolerated}
                 THEN n.first_at ELSE f.last_at END AS covered_to,
            CASE WHEN p.watched_from > f.last_at AND p.watched_from <= n.first_at
-                THEN p.watched_from ELSE f.last_at END AS unseen_from
+                THEN p.watched_from ELSE f.last_at END AS unseen_from,
+           {tolerated} AS tolerated
     FROM fetches f
     JOIN polls p ON p.id = f.poll_id
     LEFT JOIN fetches n ON n.id = (

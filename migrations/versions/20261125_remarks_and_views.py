@@ -465,7 +465,8 @@ SELECT c.first_at AS time,
        CASE WHEN c.covered_to IS NULL THEN 0
             ELSE strftime('%s', c.covered_to) - strftime('%s', c.first_at)
        END AS covered_seconds,
-       CASE WHEN c.covered_to = c.last_at AND c.next_at IS NOT NULL
+       CASE WHEN c.covered_to IS NOT NULL
+                 AND strftime('%s', c.next_at) - strftime('%s', c.unseen_from) > c.tolerated
             THEN strftime('%s', c.next_at) - strftime('%s', c.unseen_from)
             ELSE 0
        END AS hole_seconds
@@ -477,7 +478,8 @@ FROM (
                      <= 1.5 * coalesce(n.interval_seconds, p.interval_seconds)
                 THEN n.first_at ELSE f.last_at END AS covered_to,
            CASE WHEN p.watched_from > f.last_at AND p.watched_from <= n.first_at
-                THEN p.watched_from ELSE f.last_at END AS unseen_from
+                THEN p.watched_from ELSE f.last_at END AS unseen_from,
+           1.5 * coalesce(n.interval_seconds, p.interval_seconds) AS tolerated
     FROM fetches f
     JOIN polls p ON p.id = f.poll_id
     LEFT JOIN fetches n ON n.id = (
@@ -655,7 +657,8 @@ SELECT c.first_at AS time,
        CASE WHEN c.covered_to IS NULL THEN 0
             ELSE CAST(extract(epoch FROM c.covered_to - c.first_at) AS BIGINT)
        END AS covered_seconds,
-       CASE WHEN c.covered_to = c.last_at AND c.next_at IS NOT NULL
+       CASE WHEN c.covered_to IS NOT NULL
+                 AND CAST(extract(epoch FROM c.next_at - c.unseen_from) AS BIGINT) > c.tolerated
             THEN CAST(extract(epoch FROM c.next_at - c.unseen_from) AS BIGINT)
             ELSE 0
        END AS hole_seconds
@@ -667,7 +670,8 @@ FROM (
                      <= 1.5 * coalesce(n.interval_seconds, p.interval_seconds)
                 THEN n.first_at ELSE f.last_at END AS covered_to,
            CASE WHEN p.watched_from > f.last_at AND p.watched_from <= n.first_at
-                THEN p.watched_from ELSE f.last_at END AS unseen_from
+                THEN p.watched_from ELSE f.last_at END AS unseen_from,
+           1.5 * coalesce(n.interval_seconds, p.interval_seconds) AS tolerated
     FROM fetches f
     JOIN polls p ON p.id = f.poll_id
     LEFT JOIN fetches n ON n.id = (

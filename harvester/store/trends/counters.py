@@ -5,9 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
-
-from harvester.store import many, schema
+from harvester.store import schema
 from harvester.store.series import EVER, Span, Stretch, common
 from harvester.store.trends import held, looked
 from harvester.store.trends.asking import Question, Values
@@ -51,13 +49,8 @@ def _sets(question: Question, achievements: Collection[int]) -> _Sets:
     looks = looked.at_games(question, "progress", games)
     unofficial = schema.game_ticket_counts.c.is_promoted.is_(False)
     told = held.steps(question, schema.game_ticket_counts, games, unofficial)
-    return _Sets(own, looks, told, _gone(question, achievements))
-
-
-def _gone(question: Question, achievements: Collection[int]) -> dict[int, datetime]:
-    own = schema.achievements.c
-    gone = select(own.id, own.gone_at).where(many.among(own.id, list(achievements)))
-    return {row[0]: row[1] for row in question.conn.execute(gone.where(own.gone_at.is_not(None)))}
+    gone = held.gone(question, schema.achievements, achievements)
+    return _Sets(own, looks, told, gone)
 
 
 def unlocks(question: Question) -> Iterator[Course]:

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, TypeAlias
 
 from sqlalchemy import ColumnElement, Select, Table, or_, select
@@ -39,6 +40,13 @@ def _overlapping(question: Question, history: schema.History) -> Select[Any]:
         .where(or_(columns.valid_to.is_(None), columns.valid_to > question.since))
         .order_by(*key, columns.valid_from)
     )
+
+
+def gone(question: Question, entity: Table, ids: Collection[int]) -> Mapping[int, datetime]:
+    """Tell since when RA no longer knows some games or achievements; others are left out."""
+    own = entity.c
+    query = select(own.id, own.gone_at).where(many.among(own.id, list(ids)))
+    return {row[0]: row[1] for row in question.conn.execute(query.where(own.gone_at.is_not(None)))}
 
 
 def narrowed(these: Iterable[Stretch[Values]], *names: str) -> list[Stretch[Values]]:

@@ -25,7 +25,6 @@ SECOND: Final = timedelta(seconds=1)
 polls, fetches = schema.polls, schema.fetches
 surveys = polls.alias("surveys")  # of the players whose pairs with games they watch over
 MINUTE: Final = "%Y-%m-%d %H:%M"
-_SUCCESSES: Final = ("changed", "unchanged")
 _OF_POLL: Final = [
     polls.c[name]
     for name in (
@@ -89,7 +88,7 @@ def unseen(
     whose = many.among(polls.c.game_id, games)
     whose |= many.among(polls.c.user_id, [*own["user"], *own["developer"]])
     ends = select(func.min(fetches.c.first_at), func.max(fetches.c.last_at)).join(polls)
-    seen = polls.c.job.in_(jobs) & fetches.c.outcome.in_(_SUCCESSES)
+    seen = polls.c.job.in_(jobs) & fetches.c.outcome.in_(schema.SUCCESSES)
     first, last = question.conn.execute(ends.where(seen, whose)).one()
     if last is None:
         return "nobody has looked at that yet; `harvester fetch` does"
@@ -163,7 +162,7 @@ def _looks(question: Question, conditions: Sequence[ColumnElement[bool]]) -> Sel
         .select_from(polls)
         .outerjoin(surveys, _surveys())
         .join(fetches, fetches.c.poll_id == polls.c.id)
-        .where(fetches.c.outcome.in_(_SUCCESSES), *conditions)
+        .where(fetches.c.outcome.in_(schema.SUCCESSES), *conditions)
         .where(fetches.c.last_at >= first, fetches.c.last_at <= last)
     )
 
@@ -171,7 +170,7 @@ def _looks(question: Question, conditions: Sequence[ColumnElement[bool]]) -> Sel
 def _before(at: datetime) -> ColumnElement[datetime]:
     """Find the last look before an instant: an index look-up for each poll."""
     look = fetches.alias("before")
-    own = (look.c.poll_id == polls.c.id) & look.c.outcome.in_(_SUCCESSES)
+    own = (look.c.poll_id == polls.c.id) & look.c.outcome.in_(schema.SUCCESSES)
     newest = select(func.max(look.c.last_at)).where(own, look.c.last_at < at)
     return newest.correlate(polls).scalar_subquery()
 
@@ -179,7 +178,7 @@ def _before(at: datetime) -> ColumnElement[datetime]:
 def _after(at: datetime) -> ColumnElement[datetime]:
     """Find the first look that ended after an instant: an index look-up for each poll."""
     look = fetches.alias("after")
-    own = (look.c.poll_id == polls.c.id) & look.c.outcome.in_(_SUCCESSES)
+    own = (look.c.poll_id == polls.c.id) & look.c.outcome.in_(schema.SUCCESSES)
     oldest = select(func.min(look.c.last_at)).where(own, look.c.last_at > at)
     return oldest.correlate(polls).scalar_subquery()
 

@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, Connection, Table, or_, select
 
 from harvester.store import many, schema, subjects
 from harvester.store.subjects import Label
+from harvester.store.trends import held
 from harvester.store.trends.asking import Question, Row
 
 Version: TypeAlias = Mapping[str, Any]
@@ -33,7 +34,7 @@ def rows(question: Question) -> list[Row]:
     Cost: O(versions of what is asked about).
     """
     own = question.subjects["game"].keys()
-    found = [*_of_games(question.conn, own), *_of_achievements(question, own)]
+    found = [*_of_games(question, own), *_of_achievements(question, own)]
     since, until = question.spans[0].since, question.until
     told = [row for row in found if since < row["time"] <= until]
     _name(question.conn, told)
@@ -49,13 +50,13 @@ def _order(row: Row) -> tuple[Any, ...]:
     return row["time"], row["game_id"] or 0, row["achievement_id"] or 0, row["column"]
 
 
-def _of_games(conn: Connection, own: Collection[int]) -> Iterator[Row]:
+def _of_games(question: Question, own: Collection[int]) -> Iterator[Row]:
     """Tell what changed in what is said of games themselves."""
-    labels = subjects.games(conn, own)
+    conn, labels = question.conn, subjects.games(question.conn, own)
     for before, version in _pairs(conn, games, many.among(games.c.game_id, own)):
         changes = _differences(games, before, version) if before else ()
         yield from _told(version["valid_from"], changes, labels[version["game_id"]])
-    for game, at in _gone(conn, schema.games, own).items():
+    for game, at in held.gone(question, schema.games, own).items():
         yield from _told(at, [("gone_at", None, at)], labels[game])
 
 
@@ -70,7 +71,7 @@ def _of_achievements(question: Question, own: Collection[int]) -> Iterator[Row]:
         changes = _differences(achievements, before, version) if before else _came(version, begun)
         label = {**labels[version["achievement_id"]], **titles.get(version["game_id"], {})}
         yield from _told(version["valid_from"], changes, label)
-    for achievement, at in _gone(conn, schema.achievements, ids).items():
+    for achievement, at in held.gone(question, schema.achievements, ids).items():
         yield from _told(at, [("gone_at", None, at)], labels[achievement])
 
 
@@ -116,11 +117,6 @@ def _came(version: Version, begun: Mapping[int, Version]) -> Iterable[Change]:
         return []
     is_later = version["valid_from"] > first["valid_from"]
     return [("is_promoted", None, version["is_promoted"])] if is_later else []
-
-
-def _gone(conn: Connection, entity: Table, ids: Collection[int]) -> Mapping[int, Any]:
-    gone = select(entity.c.id, entity.c.gone_at).where(many.among(entity.c.id, list(ids)))
-    return {row[0]: row[1] for row in conn.execute(gone.where(entity.c.gone_at.is_not(None)))}
 
 
 def _told(at: datetime, changes: Iterable[Change], label: Label) -> Iterator[Row]:

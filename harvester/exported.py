@@ -17,7 +17,7 @@ from typing import Final, TypeAlias
 
 from filelock import FileLock, Timeout
 
-from harvester.errors import ConfigError, HarvesterError
+from harvester.errors import ConfigError
 from harvester.exportfile import UNFINISHED, replacing
 
 MANIFEST: Final = "export.json"
@@ -64,7 +64,7 @@ def folder(path: Path) -> Iterator[None]:
     except OSError as error:
         why = error.strerror or str(error)
         hint = "check who owns the folder and how full its disk is, or choose another"
-        raise HarvesterError(f"cannot write to {path}: {why}; {hint}") from None
+        raise ConfigError(f"cannot write to {path}: {why}; {hint}") from None
 
 
 def _clean(path: Path) -> None:

@@ -39,7 +39,7 @@ def write(path: Path, form: str, columns: Columns, chunks: Iterable[Chunk]) -> N
 @contextmanager
 def replacing(path: Path) -> Iterator[IO[bytes]]:
     """Yield a file beside `path` that takes its place at the end, unless something is raised."""
-    beside = path.with_name(f".{path.name}{UNFINISHED}")
+    beside = path.with_name(f".{path.name}.{os.getpid()}{UNFINISHED}")
     try:
         with beside.open("wb") as out:
             yield out

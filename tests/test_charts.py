@@ -13,7 +13,7 @@ import altair as alt
 import pytest
 
 from harvester import charts
-from harvester.charts import themes
+from harvester.charts import sparklines, themes
 from harvester.charts.layers import spread
 from harvester.charts.ticks import numbers, times
 from harvester.errors import ConfigError
@@ -481,3 +481,18 @@ def test_names_that_would_cover_each_other_are_moved_apart() -> None:
     ordered = sorted(moved)
     assert all(later - earlier >= 17 for earlier, later in pairwise(ordered))
     assert max(moved) <= 260
+
+
+# --- sparklines
+
+
+def test_a_sparkline_breaks_at_a_hole() -> None:
+    assert sparklines.lines([1, 2, None, 4, None]) == [
+        "2.0,22.0 31.0,15.3",
+        "87.0,2.0 91.0,2.0",
+    ]
+
+
+def test_a_sparkline_that_stands_still_runs_through_the_middle() -> None:
+    assert sparklines.lines([5, 5]) == ["2.0,12.0 118.0,12.0"]
+    assert sparklines.lines([None, None]) == []

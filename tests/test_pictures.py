@@ -145,7 +145,7 @@ def test_another_kind_of_picture_is_a_usage_error(known: Shell, name: str) -> No
 def test_a_picture_that_cannot_be_written_is_one_line(known: Shell) -> None:
     done = known(*ASKED, "--plot", "nowhere/a.png")
 
-    assert done.code == 1
+    assert done.code == 2
     assert done.err == "harvester: nowhere/a.png cannot be written: No such file or directory\n"
 
 

@@ -12,7 +12,6 @@ from sqlalchemy import Connection, Engine
 from worlds import Bench
 
 from harvester import demo, report
-from harvester.report import sparklines
 from harvester.report.content import Range
 from harvester.sandbox.world import World
 from harvester.store import db, notes, schema, trends
@@ -154,12 +153,6 @@ def test_nothing_watched_makes_a_report_that_says_so(conn: Connection) -> None:
     page = report.page(conn, since=start, until=start + timedelta(days=3), zone=UTC)
 
     assert "No game that is watched has been answered for yet." in page
-
-
-def test_a_sparkline_breaks_where_nothing_is_known() -> None:
-    assert sparklines.strokes([1, None, 3]) == ["-0.5,18 0.5,18", "99.5,2 100.5,2"]
-    assert sparklines.strokes([1, 3]) == ["0,18 100,2"]
-    assert sparklines.strokes([None]) == []
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from starlette.routing import Route
 from harvester.sandbox.world import World
 from harvester.store import trends
 from harvester.store.trends import TRENDS
-from harvester.web import app, listing, openapi, spark
+from harvester.web import app, listing, openapi
 from harvester.web.api import FORMATS
 from harvester.web.templating import environment
 
@@ -466,18 +466,3 @@ def test_files_stay_in_the_browser_until_they_change(dashboard: Dashboard) -> No
         assert "immutable" in answer.headers["cache-control"]
         assert answer.headers["content-type"].startswith("text/javascript")
     assert len(places) == 2
-
-
-# --- sparklines ------------------------------------------------------------------------
-
-
-def test_a_sparkline_breaks_at_a_hole() -> None:
-    assert spark.lines([1, 2, None, 4, None]) == [
-        "2.0,22.0 31.0,15.3",
-        "87.0,2.0 91.0,2.0",
-    ]
-
-
-def test_a_sparkline_that_stands_still_runs_through_the_middle() -> None:
-    assert spark.lines([5, 5]) == ["2.0,12.0 118.0,12.0"]
-    assert spark.lines([None, None]) == []

@@ -1,25 +1,15 @@
 """Files that a command makes: there as a whole, or not at all."""
 
-import os
 from pathlib import Path
 
-from harvester.errors import HarvesterError
+from harvester.errors import ConfigError
+from harvester.exportfile import replacing
 
 
 def save(path: Path, content: bytes) -> None:
-    """Put `content` into the place of whatever `path` is; `HarvesterError` if that cannot be."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    """Put `content` into the place of whatever `path` is; `ConfigError` if that cannot be."""
     try:
-        _write_through(beside, content)
-        beside.replace(path)
+        with replacing(path) as file:
+            file.write(content)
     except OSError as error:
-        raise HarvesterError(f"{path} cannot be written: {error.strerror}") from None
-    finally:
-        beside.unlink(missing_ok=True)
-
-
-def _write_through(path: Path, content: bytes) -> None:
-    with path.open("xb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+        raise ConfigError(f"{path} cannot be written: {error.strerror}") from None

@@ -12,8 +12,9 @@ from typing import Any, Final
 from sqlalchemy import Connection
 
 from harvester import charts
+from harvester.charts import sparklines
 from harvester.charts.ticks import zone_name
-from harvester.report import figures, sparklines
+from harvester.report import figures
 from harvester.report.figures import Figure, Row, Table
 from harvester.store import notes, report, trends
 from harvester.store.notes import Note
@@ -56,7 +57,7 @@ class Course:
     @property
     def strokes(self) -> Sequence[str]:
         """The line."""
-        return sparklines.strokes(self.values)
+        return sparklines.lines(self.values)
 
 
 @dataclass(frozen=True)

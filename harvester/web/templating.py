@@ -16,8 +16,9 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from harvester import __version__
+from harvester.charts import sparklines
 from harvester.text import one_line
-from harvester.web import asked, assets, spark
+from harvester.web import asked, assets
 from harvester.web.site import site_of
 
 LONGEST: Final = 500  # characters of one text
@@ -48,7 +49,7 @@ def environment() -> Environment:
     )
     made.filters |= {"cell": cell, "moment": moment, "words": words, "segment": segment}
     made.filters["plain"] = _written
-    made.globals |= {"asset": assets.address, "spark": spark.lines}
+    made.globals |= {"asset": assets.address, "spark": sparklines.lines}
     return made
 
 

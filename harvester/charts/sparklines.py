@@ -1,4 +1,4 @@
-"""Sparklines: a line without axes, as the points of SVG polylines; holes stay holes."""
+"""Sparklines: a line without axes, as the points of SVG polylines; holes stay holes. Pure."""
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby

@@ -134,6 +134,11 @@ fetches = Table(
         BigInteger,
         doc="the interval that was in force before the first of them",
     ),
+    Column(
+        "late_since_at",
+        Instant,
+        doc="the success before it, or the start of watching, where a success came late",
+    ),
     CheckConstraint(f"outcome IN {OUTCOMES}", name="outcome"),
     info={"about": "the evidence: what came of every look; equal looks in time are one row"},
 )
@@ -143,6 +148,14 @@ Index(
     fetches.c.last_at,
     # All that is needed of a look. Not in the key: planners then overrate what a search costs.
     postgresql_include=["outcome", "first_at", "interval_seconds"],
+)
+_TROUBLED = text("late_since_at IS NOT NULL OR error IS NOT NULL")
+Index(  # few looks come late or fail: holes and their reasons are told by these alone
+    "ix_fetches_troubled",
+    fetches.c.poll_id,
+    fetches.c.first_at,
+    sqlite_where=_TROUBLED,
+    postgresql_where=_TROUBLED,
 )
 
 runs = Table(

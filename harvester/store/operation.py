@@ -87,6 +87,9 @@ Index(
     postgresql_where=text("watched_to IS NULL"),
 )
 Index(None, polls.c.game_id)
+for _name in ("user_id", "asked_as"):  # few polls are about people
+    _is_known = text(f"{_name} IS NOT NULL")
+    Index(f"ix_polls_{_name}", polls.c[_name], sqlite_where=_is_known, postgresql_where=_is_known)
 Index(  # few fail: how many is told on every page
     "ix_polls_failing",
     polls.c.failures,

@@ -1,7 +1,7 @@
 """The evidence says itself which looks came late: holes are told without reading all others.
 
 What came late before is reckoned by the rule of today, in half a minute for each ten million
-rows of evidence.
+rows of evidence. The polls of a player are found by an index, too.
 
 Revision ID: 0010
 Revises: 0009
@@ -51,8 +51,15 @@ def upgrade() -> None:
         sqlite_where=troubled,
         postgresql_where=troubled,
     )
+    for name in ("user_id", "asked_as"):
+        known = sa.text(f"{name} IS NOT NULL")
+        op.create_index(
+            f"ix_polls_{name}", "polls", [name], sqlite_where=known, postgresql_where=known
+        )
 
 
 def downgrade() -> None:
+    op.drop_index("ix_polls_asked_as", "polls")
+    op.drop_index("ix_polls_user_id", "polls")
     op.drop_index("ix_fetches_troubled", "fetches")
     op.drop_column("fetches", "late_since_at")

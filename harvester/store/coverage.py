@@ -139,12 +139,20 @@ def _newest(times: CTE) -> Moment:
 
 
 def last_look(at: datetime) -> Moment:
-    """Find when a poll was last seen well at an instant; later, where looks without news go on."""
-    found = select(nearest.c.last_at).where(
-        nearest.c.poll_id == polls.c.id, _succeeded(nearest.c.outcome), nearest.c.first_at <= at
-    )
-    order = nearest.c.last_at.desc()
-    return found.correlate(polls).order_by(order).limit(1).scalar_subquery()
+    """Find when a poll was last seen well at an instant; later, where looks without news go on.
+
+    Two steps into the index for each poll, however much it looked since.
+    """
+    going_on = case((nearest.c.first_at <= at, nearest.c.last_at))
+    following = _of_poll(going_on, nearest.c.last_at >= at).order_by(nearest.c.last_at)
+    before = _of_poll(nearest.c.last_at, nearest.c.last_at < at).order_by(nearest.c.last_at.desc())
+    found = (one.limit(1).scalar_subquery() for one in (following, before))
+    return func.coalesce(*found, type_=schema.Instant)
+
+
+def _of_poll(told: ColumnElement[datetime], when: ColumnElement[bool]) -> Select[datetime]:
+    own = (nearest.c.poll_id == polls.c.id) & _succeeded(nearest.c.outcome)
+    return select(told).where(own, when).correlate(polls)
 
 
 def _succeeded(outcome: ColumnElement[str]) -> ColumnElement[bool]:

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import __main__ as main
-from benchmarks import contest, database, process, tables
+from benchmarks import contest, database, document, process, tables
 from benchmarks.contest import CHANGED, COLD, FLOOR, HARVESTER, ROUNDS, STILL, Arena, Results
 from benchmarks.process import Cost
 from benchmarks.site import Site, serving
@@ -136,13 +135,27 @@ def test_what_fails_the_check_has_no_figure(site: Site) -> None:
     assert "1.00" not in told
 
 
-def test_the_document_keeps_its_words_around_the_marked_part(tmp_path: Path) -> None:
-    document = tmp_path / "performance.md"
-    document.write_text((ROOT / "docs/performance.md").read_text())
+@pytest.mark.parametrize("name", ["measured", "questions", "dashboard"])
+def test_the_document_keeps_its_words_around_the_marked_part(tmp_path: Path, name: str) -> None:
+    written = (ROOT / "docs/performance.md").read_text()
+    path = tmp_path / "performance.md"
+    path.write_text(written)
 
-    main.rewrite(document, "measured anew\n")
+    document.rewrite(path, name, "measured anew\n")
 
-    before, _, after = document.read_text().partition("measured anew")
-    assert before.startswith("# ")
-    assert before.endswith("<!-- measured: begin -->\n\n")
-    assert after.startswith("\n\n<!-- measured: end -->")
+    before, after = path.read_text().split("\nmeasured anew\n\n")
+    assert before.endswith(f"<!-- {name}: begin -->\n")
+    assert after.startswith(f"<!-- {name}: end -->")
+    assert written.startswith(before)
+    assert written.endswith(after)
+    assert "measured anew" not in written
+
+
+def test_a_document_without_the_marks_is_left_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "performance.md"
+    path.write_text("# Nothing here\n")
+
+    with pytest.raises(AssertionError, match="has no marks for questions"):
+        document.rewrite(path, "questions", "measured anew\n")
+
+    assert path.read_text() == "# Nothing here\n"

@@ -216,10 +216,12 @@ def _postgres(folder: Path) -> Iterator[str]:
 
 
 def _is_filled(url: str) -> bool:
-    with db.connect(url).connect() as conn:
-        return migrate.state(conn) != "empty" and bool(
-            conn.scalar(text("SELECT count(*) FROM runs"))
-        )
+    engine = db.connect(url)
+    with engine.connect() as conn:
+        count = text("SELECT count(*) FROM runs")
+        is_filled = migrate.state(conn) != "empty" and bool(conn.scalar(count))
+    engine.dispose()
+    return is_filled
 
 
 def written(found: Mapping[str, Mapping[tuple[str, str, int], float]]) -> Iterator[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import contest, database, document, process, tables
+from benchmarks import contest, dashboard, database, document, process, tables
 from benchmarks.contest import CHANGED, COLD, FLOOR, HARVESTER, ROUNDS, STILL, Arena, Results
 from benchmarks.process import Cost
 from benchmarks.site import Site, serving
@@ -125,6 +125,13 @@ def test_a_number_is_reached_only_where_there_is_a_figure(results: Results, site
     assert not reached["CPU, cold, against dlt"].is_reached
     assert Target("all", 2.0, 2.0).is_reached
     assert not Target("all", 2.0, 2.1).is_reached
+
+
+def test_a_page_that_is_refused_is_no_page(site: Site) -> None:
+    place = site.base_url.split("/")[2]
+
+    with pytest.raises(AssertionError, match="/nowhere: 404"):
+        dashboard.ask(place, [lambda _: "/nowhere"], 0.01)
 
 
 def test_what_fails_the_check_has_no_figure(site: Site) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from benchmarks import contest, dashboard, database, document, process, tables
 from benchmarks.contest import CHANGED, COLD, FLOOR, HARVESTER, ROUNDS, STILL, Arena, Results
+from benchmarks.growth import Grown
 from benchmarks.process import Cost
 from benchmarks.site import Site, serving
 from benchmarks.targets import Measured, Target, targets
@@ -132,6 +133,24 @@ def test_a_page_that_is_refused_is_no_page(site: Site) -> None:
 
     with pytest.raises(AssertionError, match="/nowhere: 404"):
         dashboard.ask(place, [lambda _: "/nowhere"], 0.01)
+
+
+@pytest.mark.parametrize(("small", "large"), [(1.0, -1.0), (-1.0, 1.0), (-2.0, -1.0), (0.0, 1.0)])
+def test_a_poll_that_seems_to_cost_nothing_is_no_figure(
+    site: Site, arena: Arena, small: float, large: float
+) -> None:
+    grown = [_grown(arena, rows, cost) for rows, cost in ((10, small), (100, large))]
+
+    told = targets(Measured(TINY, site.truth(), 1, {}, grown=grown))
+
+    polls = [one for one in told if one.unit == "×" and one.at_most == 1.3][-2:]
+    assert [one.measured for one in polls] == [None, None]
+    assert not any(one.is_reached for one in polls)
+
+
+def _grown(arena: Arena, rows: int, cost: float) -> Grown:
+    still, changed = Cost(3.0, 3.0, 1), Cost(3.0 + cost, 3.0 + cost, 1)
+    return Grown(arena, rows, 1, moved=1, still=[still], changed=[changed])
 
 
 def test_what_fails_the_check_has_no_figure(site: Site) -> None:

@@ -9,6 +9,7 @@ of the year that is in the database (`clocked.py`). With `--write DOC` the table
 import argparse
 import random
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -178,4 +179,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the server ends, too
     main()

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from looks import prove
 from sqlalchemy import Connection, Table
 
 from harvester.errors import ConfigError
@@ -159,7 +160,7 @@ def poll(conn: Connection, job: str, *looks: tuple[float, float], **own: Any) ->
         row = {"id": number, "poll_id": 1, "job": job, "outcome": "unchanged"}
         counts = {"times": 1, "requests": 1, "rows_opened": 0, "rows_closed": 0}
         ends = {"first_at": days_ago(first), "last_at": days_ago(last)}
-        conn.execute(schema.fetches.insert().values(row | counts | ends))
+        prove(conn, **row | counts | ends)
 
 
 def test_a_change_over_a_hole_is_divided_by_the_time_that_really_passed(known: Connection) -> None:

@@ -25,6 +25,7 @@ from sqlalchemy import (
     func,
     or_,
     select,
+    union_all,
 )
 
 from harvester.errors import ConfigError
@@ -38,6 +39,9 @@ Seen: TypeAlias = Mapping[tuple[Any, ...], datetime]
 
 VALUES: Final = ("before", "after", "change", "relative", "per_day", "from_at", "to_at", "is_whole")
 A_DAY: Final = timedelta(days=1)
+SHORT: Final = timedelta(
+    days=10
+)  # after which most keys have changed: what ended are many times more
 
 games, achievements, users = schema.games, schema.achievements, schema.users
 
@@ -172,11 +176,10 @@ def _seen(
 ) -> dict[tuple[Any, ...], datetime]:
     """Tell when the subjects of some rows were last looked at before an instant."""
     own = schema.polls.c
-    name = ranking.polled[0]
     looked_at = coverage.last_look(at)
     query = select(*(own[column] for column in ranking.polled), looked_at.label("looked_at"))
-    some = {row[name] for row in found}
-    chosen = query.where(own.job == ranking.job, own[name].in_(some))
+    these = (own[name].in_({row[name] for row in found}) for name in ranking.polled)
+    chosen = query.where(own.job == ranking.job, *these)
     seen: dict[tuple[Any, ...], datetime] = {}
     for *key, looked in conn.execute(chosen):
         if looked is not None:
@@ -188,13 +191,31 @@ def _seen(
 # --- what changed ----------------------------------------------------------------------
 
 
-def _value_at(table: Table, column: str, of: Subquery, at: Instant) -> ColumnElement[Any]:
+def _value_at(table: Table, column: str, of: Subquery | CTE, at: Instant) -> ColumnElement[Any]:
     """Find what the keys of `of` held at an instant: one step into the index for each."""
     own = table.alias()
     is_held = or_(own.c.valid_to.is_(None), own.c.valid_to > at)
     same = (own.c[name] == of.c[name] for name in schema.HISTORIES[table.name].key)
     newest = select(case((is_held, own.c[column]))).where(*same, own.c.valid_from <= at)
     return newest.order_by(own.c.valid_from.desc()).limit(1).correlate(of).scalar_subquery()
+
+
+def _columns(table: Table, column: str, *only: Any) -> Changes:  # noqa: ANN401 - conditions
+    """Make the changes of one column of a history table."""
+
+    def changes(span: Span) -> Select[Any]:
+        find = _by_what_ended if span.until - span.since <= SHORT else _by_what_holds
+        return find(table, column, span, *only)
+
+    return changes
+
+
+def _by_what_ended(table: Table, column: str, span: Span, *only: Any) -> Select[Any]:  # noqa: ANN401 - conditions
+    """Compare the first value that ended in a period with that at its end."""
+    first = _first(table, table.c[column], span, *only)
+    key = (first.c[name] for name in schema.HISTORIES[table.name].key)
+    after = _value_at(table, column, first, coverage.instant(span.until))
+    return select(*key, first.c.value.label("before"), after.label("after"), first.c.known_at)
 
 
 def _first(table: Table, value: ColumnElement[Any], span: Span, *only: Any) -> Subquery:  # noqa: ANN401 - conditions
@@ -208,17 +229,35 @@ def _first(table: Table, value: ColumnElement[Any], span: Span, *only: Any) -> S
     return select(ranked).where(ranked.c.place == 1).subquery()
 
 
-def _columns(table: Table, column: str, *only: Any) -> Changes:  # noqa: ANN401 - conditions
-    """Make the changes of one column of a history table."""
+def _by_what_holds(table: Table, column: str, span: Span, *only: Any) -> Select[Any]:  # noqa: ANN401 - conditions
+    """Compare what holds at the end of a period with the first value that was known in it."""
+    since, held = coverage.instant(span.since), _held(table, column, span, *only)
+    began = once(select(held, _value_at(table, column, held, since).label("at_first")), "began")
+    seen = _first_seen(table, column, began, since)
+    known_at = case((began.c.at_first.is_(None), seen), else_=since)
+    known = once(select(began, known_at.label("known_at")), "known")
+    before = func.coalesce(known.c.at_first, _value_at(table, column, known, known.c.known_at))
+    key = (known.c[name] for name in schema.HISTORIES[table.name].key)
+    return select(*key, before.label("before"), known.c.after, known.c.known_at)
 
-    def changes(span: Span) -> Select[Any]:
-        first = _first(table, table.c[column], span, *only)
-        key = (first.c[name] for name in schema.HISTORIES[table.name].key)
-        after = _value_at(table, column, first, coverage.instant(span.until))
-        values = first.c.value.label("before"), after.label("after")
-        return select(*key, *values, first.c.known_at)
 
-    return changes
+def _first_seen(table: Table, column: str, of: CTE, since: Instant) -> ColumnElement[datetime]:
+    """Find when the keys of `of` were first known after an instant."""
+    own = table.alias()
+    same = (own.c[name] == of.c[name] for name in schema.HISTORIES[table.name].key)
+    known = select(own.c.valid_from).where(*same, own.c.valid_from > since)
+    first = known.where(own.c[column].is_not(None)).order_by(own.c.valid_from).limit(1)
+    return first.correlate(of).scalar_subquery()
+
+
+def _held(table: Table, column: str, span: Span, *only: Any) -> Subquery:  # noqa: ANN401 - conditions
+    """Select the keys whose values at the end of a period began in it, from two indexes."""
+    own = table.c
+    began = (own.valid_from > span.since, own.valid_from <= span.until)
+    value = own[column].label("after")
+    told = select(*(own[name] for name in schema.HISTORIES[table.name].key), value)
+    current, past = own.valid_to.is_(None), own.valid_to > span.until
+    return union_all(*(told.where(*began, one, *only) for one in (current, past))).subquery("held")
 
 
 def _mastered(span: Span) -> Select[Any]:

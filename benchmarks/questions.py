@@ -203,8 +203,13 @@ def databases(folder: Path, scale: full.Scale, wanted: Sequence[str]) -> Iterato
     with _postgres(folder) if "PostgreSQL" in wanted else nullcontext() as url:
         if url is not None and not _is_filled(url):
             full.copy(path, url)
-        urls = {"SQLite": f"sqlite:///{path}", "PostgreSQL": url or ""}
-        yield {name: urls[name] for name in wanted}
+        made = {"SQLite": f"sqlite:///{path}", "PostgreSQL": url or ""}
+        urls = {name: made[name] for name in wanted}
+        if not all(map(_is_ours, urls.values())):
+            sys.exit(
+                f"{folder} is of another version of the schema; remove it to have it made anew"
+            )
+        yield urls
 
 
 @contextmanager
@@ -222,6 +227,14 @@ def _is_filled(url: str) -> bool:
         is_filled = migrate.state(conn) != "empty" and bool(conn.scalar(count))
     engine.dispose()
     return is_filled
+
+
+def _is_ours(url: str) -> bool:
+    engine = db.connect(url, is_read_only=True)
+    with engine.connect() as conn:
+        revision = migrate.current(conn)
+    engine.dispose()
+    return revision == migrate.head()
 
 
 def written(found: Mapping[str, Mapping[tuple[str, str, int], float]]) -> Iterator[str]:

@@ -133,6 +133,20 @@ def test_a_database_whose_filling_was_broken_off_is_filled_anew(
         assert sum(_everything(made["SQLite"])["unlocks"].values()) == TINY.unlocks
 
 
+def test_a_folder_of_another_schema_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with questions.databases(tmp_path, TINY, ["SQLite"]):
+        pass
+    monkeypatch.setattr(migrate, "head", lambda: "a later one")
+
+    with (
+        pytest.raises(SystemExit, match="another version of the schema; remove it"),
+        questions.databases(tmp_path, TINY, ["SQLite"]),
+    ):
+        pass
+
+
 def _refuse(*_: object) -> None:
     raise KeyboardInterrupt
 

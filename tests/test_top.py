@@ -12,13 +12,20 @@ from looks import prove
 from sqlalchemy import Connection, Table
 
 from harvester.errors import ConfigError
-from harvester.store import polls, schema, top
+from harvester.store import changed, polls, schema, top
 from harvester.store.polls import Wanted
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
 MONTH = 30.0
 Steps = Sequence[tuple[float, Any]]  # from so many days ago, the value
+
+
+@pytest.fixture(autouse=True, params=["by what ended", "by what holds"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have every change found in both ways, that of short periods and that of long ones."""
+    is_short = request.param == "by what ended"
+    monkeypatch.setattr(changed, "SHORT", timedelta.max if is_short else timedelta(0))
 
 
 def days_ago(days: float) -> datetime:

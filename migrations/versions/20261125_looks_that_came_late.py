@@ -1,7 +1,8 @@
 """The evidence says itself which looks came late: holes are told without reading all others.
 
 What came late before is reckoned by the rule of today, in half a minute for each ten million
-rows of evidence. The polls of a player are found by an index, too.
+rows of evidence. The polls of a player, and achievements that changed their game, are found by
+an index, too.
 
 Revision ID: 0010
 Revises: 0009
@@ -56,9 +57,18 @@ def upgrade() -> None:
         op.create_index(
             f"ix_polls_{name}", "polls", [name], sqlite_where=known, postgresql_where=known
         )
+    past = sa.text("valid_to IS NOT NULL")
+    op.create_index(
+        "ix_achievement_versions_ended",
+        "achievement_versions",
+        ["valid_to", "achievement_id", "game_id"],
+        sqlite_where=past,
+        postgresql_where=past,
+    )
 
 
 def downgrade() -> None:
+    op.drop_index("ix_achievement_versions_ended", "achievement_versions")
     op.drop_index("ix_polls_asked_as", "polls")
     op.drop_index("ix_polls_user_id", "polls")
     op.drop_index("ix_fetches_troubled", "fetches")

@@ -61,14 +61,17 @@ def told(courses: Callable[[Question], Iterable[Course]], numbers: Sequence[str]
 
     def curves(question: Question) -> Iterator[Curve]:
         return (
-            (course.label, [[values] for values in _periods(question, course, numbers)])
+            (course.label, list(_periods(question, course, numbers)))
             for course in courses(question)
         )
 
     return by_period(curves)
 
 
-def _periods(question: Question, course: Course, numbers: Sequence[str]) -> Iterator[Values]:
+def _periods(
+    question: Question, course: Course, numbers: Sequence[str]
+) -> Iterable[Sequence[Values]]:
+    """Tell the one row of each period."""
     seen = is_seen(course.looks, question.ends)
     points = course.where(seen, question.ends)
     beside: list[Iterator[Values]] = []
@@ -77,19 +80,21 @@ def _periods(question: Question, course: Course, numbers: Sequence[str]) -> Iter
     return _together(_marked(points, seen), beside) if beside else _marked(points, seen)
 
 
-def _marked(points: Points, seen: Sequence[bool]) -> Iterator[Values]:
+def _marked(points: Points, seen: Sequence[bool]) -> Iterator[Sequence[Values]]:
     """Add whether anybody had looked; what stays the same is put together once."""
     before: tuple[Values | None, bool] | None = None
-    told: Values = {}
+    told: Sequence[Values] = ()
     for now in zip(points, seen, strict=True):
         if before is None or now[0] is not before[0] or now[1] is not before[1]:
-            before, told = now, {**(now[0] or {}), "is_observed": now[1]}
+            before, told = now, ({**(now[0] or {}), "is_observed": now[1]},)
         yield told
 
 
-def _together(told: Iterator[Values], beside: Sequence[Iterator[Values]]) -> Iterator[Values]:
-    for values, *more in zip(told, *beside, strict=True):
-        yield {key: one for own in (values, *more) for key, one in own.items()}
+def _together(
+    told: Iterable[Sequence[Values]], beside: Sequence[Iterator[Values]]
+) -> Iterator[Sequence[Values]]:
+    for own, *more in zip(told, *beside, strict=True):
+        yield ({key: one for values in (*own, *more) for key, one in values.items()},)
 
 
 def _ranges(course: Course, spans: Spans, numbers: Sequence[str]) -> Iterator[Values]:

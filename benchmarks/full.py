@@ -319,7 +319,7 @@ _FETCH: Final = (
 def _fetches(scale: Scale, chance: random.Random) -> Iterator[Row]:
     """Look hourly but for ten nights off; a look with news is a row, those between are one."""
     number = 0
-    nights = {24 * day for day in chance.sample(range(DAYS), 10)}
+    nights = {24 * day for day in (*chance.sample(range(DAYS), 10), DAYS - 10)}
     for poll, job, *_, seconds, _, _, _, _, _ in _polls(scale):
         often = {3600: HOURS * NEWS, 604_800: 50 if poll < 1_000_000 else 3}[seconds]
         news = set(_moments(chance, 10 if job == "distribution" else often))

@@ -62,11 +62,11 @@ def holes(
     `achievement_id`. The unlock lists of a game are told together, unless `is_each`. The time
     before a target was watched is told, too, and lies outside of its coverage: all others
     add up to what that lacks.
-    Cost: O(evidence in that time, failures), memory for the holes alone.
+    Cost: O(polls, looks that came late in that time, and what is known of it).
     """
     window = Window(since, min(until, at), at, about.conditions())
     found = [(row, _hole(row)) for row in _found(conn, window, about)]
-    known = reasons.read(conn, {hole.poll for _, hole in found}, at=at)
+    known = reasons.read(conn, [hole for _, hole in found], at=at)
     told = [one for row, hole in found for one in _rows(row, hole, known)]
     told += _unwatched(conn, window, about)
     told.sort(key=_order)

@@ -13,9 +13,9 @@ from itertools import pairwise
 from operator import attrgetter
 from typing import Final, TypeAlias
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, case, func, literal, select
 
-from harvester.store import interruptions, schema
+from harvester.store import interruptions, many, schema
 from harvester.store.evidence import TOLERANCE
 from harvester.store.interruptions import DOWN, REFUSED
 from harvester.store.series import Span
@@ -67,36 +67,60 @@ class Known:
         return self._long[length]
 
 
-def read(conn: Connection, some: Collection[int], *, at: datetime) -> Known:
-    """Read what is known up to now of some polls. Cost: O(runs, interruptions, failures)."""
+NOTHING: Final = Known([], {}, {})
+
+
+def read(conn: Connection, holes: Collection[Hole], *, at: datetime) -> Known:
+    """Read what is known up to now of the time of some holes.
+
+    Cost: O(runs, interruptions and failures since the first of them began).
+    """
+    if not holes:
+        return NOTHING
+    since = min(hole.span.since for hole in holes)
+    failures = _failures(conn, {hole.poll for hole in holes}, since)
+    return Known(list(_absences(conn, since, at)), _interruptions(conn, since, at), failures)
+
+
+def _interruptions(
+    conn: Connection, since: datetime, at: datetime
+) -> Mapping[tuple[int, str], Sequence[Span]]:
     kept: dict[tuple[int, str], list[Span]] = defaultdict(list)
     table = schema.interruptions
-    for row in conn.execute(select(table).order_by(table.c.started_at)):
+    lasted = table.c.ended_at.is_(None) | (table.c.ended_at > since)
+    for row in conn.execute(select(table).where(lasted).order_by(table.c.started_at)):
         kept[row.priority, row.reason].append(Span(row.started_at, row.ended_at or at))
-    return Known(list(_absences(conn, at)), kept, _failures(conn, some) if some else {})
+    return kept
 
 
-def _absences(conn: Connection, at: datetime) -> Iterator[Span]:
-    """Tell when no process was there, the time before the first one included."""
-    last = _BEGINNING
-    lived = select(runs.c.started_at, runs.c.ended_at, runs.c.beat_at).order_by(runs.c.id)
-    for started_at, ended_at, beat_at in conn.execute(lived):
+def _absences(conn: Connection, since: datetime, at: datetime) -> Iterator[Span]:
+    """Tell when no process was there from `since` on, the time before the first one included."""
+    ended_at = func.coalesce(runs.c.ended_at, runs.c.beat_at, type_=schema.Instant)
+    is_alive = runs.c.ended_at.is_(None) & (runs.c.beat_at >= at - FRESH)
+    is_past = ~is_alive & (ended_at < since)
+    last = conn.scalar(select(func.max(ended_at, type_=schema.Instant)).where(is_past))
+    last = last or _BEGINNING
+    lived = select(
+        runs.c.started_at, case((is_alive, literal(at, schema.Instant)), else_=ended_at)
+    ).where(~is_past)
+    for started_at, until in conn.execute(lived.order_by(runs.c.id)):
         if started_at > last:
             yield Span(last, started_at)
-        is_alive = ended_at is None and at - beat_at <= FRESH
-        last = max(last, at if is_alive else ended_at or beat_at)
+        last = max(last, until)
     if at > last:
         yield Span(last, at)
 
 
-def _failures(conn: Connection, some: Collection[int]) -> Mapping[int, Sequence[Failure]]:
+def _failures(
+    conn: Connection, some: Collection[int], since: datetime
+) -> Mapping[int, Sequence[Failure]]:
     failed: dict[int, list[Failure]] = defaultdict(list)
     told = select(fetches.c.poll_id, fetches.c.first_at, fetches.c.outcome, fetches.c.error)
     is_failure = fetches.c.error.is_not(None) & fetches.c.outcome.not_in(schema.SUCCESSES)
+    mine = many.among(fetches.c.poll_id, list(some)) & (fetches.c.first_at >= since)
     order = (fetches.c.poll_id, fetches.c.last_at, fetches.c.id)
-    for poll, at, outcome, error in conn.execute(told.where(is_failure).order_by(*order)):
-        if poll in some:
-            failed[poll].append((at, _reason(outcome, error or "")))
+    for poll, at, outcome, error in conn.execute(told.where(is_failure, mine).order_by(*order)):
+        failed[poll].append((at, _reason(outcome, error or "")))
     return failed
 
 

@@ -317,7 +317,7 @@ _FETCH: Final = (
 
 
 def _fetches(scale: Scale, chance: random.Random) -> Iterator[Row]:
-    """Look hourly but for ten nights off; a look with news is a row, those between are one."""
+    """Look hourly but for some nights off; a look with news is a row, those between are one."""
     number = 0
     nights = {24 * day for day in (*chance.sample(range(DAYS), 10), DAYS - 10)}
     for poll, job, *_, seconds, _, _, _, _, _ in _polls(scale):

@@ -17,6 +17,7 @@ from playwright.sync_api import (
     Browser,
     BrowserContext,
     ConsoleMessage,
+    Locator,
     Page,
     ViewportSize,
     sync_playwright,
@@ -169,6 +170,58 @@ def test_a_phone_shows_every_page_without_scrolling_it_sideways(phone: Visit, pl
     page = phone(place)
 
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+
+
+def spare(figure: Locator) -> float:
+    """Measure how much of a chart's box nothing stands in, in pixels."""
+    script = """figure => {
+        const shown = [...figure.querySelectorAll("svg, img, figcaption")];
+        const ends = shown.map(one => one.getBoundingClientRect().bottom);
+        return figure.getBoundingClientRect().bottom - Math.max(...ends);
+    }"""
+    return float(figure.evaluate(script))
+
+
+def test_a_chart_fills_a_phone_and_leaves_no_room_below_itself(phone: Visit) -> None:
+    figures = phone("/games/1").locator("[data-state=drawn]").all()
+
+    assert len(figures) >= 4
+    for figure in figures:
+        assert spare(figure) < 10
+
+
+def test_a_chart_is_as_wide_as_the_window_also_after_that_changes(visit: Visit) -> None:
+    page = visit("/games/1")
+    figure = page.locator("[data-state=drawn]").first
+    tall = figure.locator("svg").bounding_box()["height"]  # type: ignore[index]
+
+    page.set_viewport_size(PHONE)
+    page.wait_for_function(
+        "([chart, tall]) => Math.abs(chart.getBoundingClientRect().height - tall) < 10",
+        arg=[figure.locator("svg").element_handle(), tall],
+    )
+
+    assert figure.locator("svg").bounding_box()["width"] <= PHONE["width"]  # type: ignore[index]
+    assert spare(figure) < 10
+
+
+def test_a_picture_of_a_chart_leaves_no_room_below_itself(browser: Browser, base: str) -> None:
+    with browser.new_context(java_script_enabled=False, viewport=PHONE) as context:
+        page = context.new_page()
+        page.goto(f"{base}/games/1?{DURING}")
+        for figure in page.locator("figure.chart").all():
+            assert spare(figure) < 10
+
+
+def test_where_the_script_of_charts_does_not_come_there_are_pictures(phone: Visit) -> None:
+    phone.page.route("**/vega.js", lambda route: route.abort())
+    page = phone("/games/1")
+
+    assert page.locator("[data-state=drawn]").count() == 0
+    for figure in page.locator("[data-state=picture]").all():
+        figure.locator("img").evaluate("own => own.decode()")
+        assert spare(figure) < 10
+    assert page.locator("[data-state=picture]").count() >= 4
 
 
 def drawn(page: Page, panel: str) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ import sqlite3
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from dashboards import HOSTILE, NOTES, WATCH, Dashboard, inhabit, live_and_harvest
@@ -64,14 +65,47 @@ def test_the_period_that_was_chosen_is_kept_from_page_to_page(
     dashboard: Dashboard, place: str
 ) -> None:
     answer = dashboard.ask(f"{place}?since=20d&zone=Europe/Berlin")
-    kept = "?since=20d&zone=Europe%2FBerlin"
+    chosen = {("since", "20d"), ("zone", "Europe/Berlin")}
 
     links = [one["href"] or "" for one in Markup(answer.text).every("a")]
     pages = [
-        one for one in links if re.match(r"/(games|achievements|players|developers)/|/\?|/$", one)
+        one
+        for one in links
+        if re.match(r"/(games|achievements|players|developers|coverage)\b|/\?|/$", one)
     ]
-    assert pages
-    assert all(one.endswith(kept) or "page=" in one for one in pages)
+    assert len(pages) > 2
+    for one in pages:
+        assert chosen <= set(parse_qsl(urlsplit(one).query)), one
+
+
+@pytest.mark.parametrize(
+    "place", ["/games/1?since=yesterday", "/nowhere?zone=Mars", "/?since=now&until=30d"]
+)
+def test_a_period_that_makes_no_sense_is_left_behind_on_the_next_page(
+    dashboard: Dashboard, place: str
+) -> None:
+    links = Markup(dashboard.ask(place).text).every("a")
+
+    ways = [one["href"] or "" for one in links if not (one["href"] or "").startswith("#")]
+    assert len(ways) > 3
+    assert {dashboard.ask(one).status_code for one in ways} == {200}
+
+
+def test_the_coverage_of_a_game_says_which_game_it_is(dashboard: Dashboard) -> None:
+    answer = dashboard.ask("/coverage?game=2")
+
+    assert "<bdi>Sonic &amp; Knuckles</bdi>" in answer.text
+    assert 'href="/games/2"' in answer.text
+    assert "<bdi>" not in dashboard.ask("/coverage").text.partition("<form")[0]
+
+
+def test_of_what_is_not_watched_nobody_says_that_it_was_looked_at(dashboard: Dashboard) -> None:
+    answer = dashboard.ask("/coverage?game=999")
+
+    assert "as often as planned" not in answer.text
+    assert "Nothing of that is watched." in answer.text
+    assert "Nothing of that" not in dashboard.ask("/coverage?game=2").text
+    assert dashboard.ask("/api/gaps?game=999").status_code == 400
 
 
 @pytest.mark.parametrize("place", PAGES)

@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import Response
 
-from harvester.store import board
+from harvester.store import board, cards, gaps
 from harvester.web import asked, health, listing
 from harvester.web.answers import answered
 from harvester.web.asked import Window
@@ -112,20 +112,27 @@ _JOBS: Final = (
 
 
 def coverage(request: Request) -> Response:
-    """Show how well everything was looked at; unlock lists only where one game is asked for."""
+    """Show how well everything was looked at; unlock lists only where a game is asked for."""
     site, during = site_of(request), asked.window(request)
-    games = asked.ids(request.query_params.getlist("game"), "game")
+    games = asked.ids(request.query_params.getlist("game")[:1], "game")
+    about = health.about(games)
     with reading(site) as conn:
-        found = health.holes(conn, games[:1], during, at=site.now())
+        found = health.holes(conn, about, during, at=site.now())
         return page(
             request,
             "coverage.html",
             during=during,
-            game=games[0] if games else None,
+            game=_named(conn, games[0]) if games else None,
+            is_watched=gaps.is_any(conn, about),
             holes=table("When nobody looked", found, _HOLES, during.zone),
             jobs=_jobs(conn, request, during),
             failing=table("Polls that fail", health.failing(conn), _FAILING, during.zone),
         )
+
+
+def _named(conn: Connection, own: int) -> Mapping[str, Any]:
+    card = cards.game(conn, own)
+    return {"game_id": own, "game": _called({"game_id": own, "game": card and card["title"]})}
 
 
 _HOLES: Final = (

@@ -30,7 +30,7 @@ _FEW: Final = 100
 def page(request: Request, template: str, *, status: int = 200, **content: object) -> HTMLResponse:
     """Write a page."""
     found = environment().get_template(template)
-    path, kept = request.url.path, asked.kept(request.query_params)
+    path, kept = request.url.path, asked.kept(request)
     text = found.render(site=site_of(request), version=__version__, path=path, kept=kept, **content)
     return HTMLResponse(text, status)
 

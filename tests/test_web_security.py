@@ -116,6 +116,25 @@ def test_the_login_gives_a_cookie_that_no_script_sees_and_that_is_not_the_token(
     assert board.ask("/games/1", headers={"cookie": f"{cookie_of(answer)}0"}).status_code == 303
 
 
+@pytest.mark.parametrize(
+    ("headers", "is_secure"),
+    [
+        ({"host": "ra.example.org", "origin": "https://ra.example.org"}, True),
+        ({"host": "ra.example.org", "origin": "http://ra.example.org"}, False),
+        ({}, False),
+    ],
+)
+def test_who_logs_in_by_https_gets_a_cookie_that_goes_by_https_alone(
+    dashboard: Dashboard, headers: dict[str, str], *, is_secure: bool
+) -> None:
+    behind_a_proxy = dashboard.but(door=Door(hosts={"127.0.0.1", "ra.example.org"}, token=TOKEN))
+
+    answer = behind_a_proxy.ask("/login", method="POST", data={"token": TOKEN}, headers=headers)
+
+    assert answer.status_code == 303
+    assert ("; secure" in answer.headers["set-cookie"].lower()) is is_secure
+
+
 def test_a_cookie_of_another_token_is_none(dashboard: Dashboard) -> None:
     other = dashboard.but(door=Door(token="another-token-of-some-length"))
     cookie = cookie_of(other.ask("/login", method="POST",

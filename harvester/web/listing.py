@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 from typing import Any, Final
 
 from harvester.web.templating import cell, segment, words
@@ -69,7 +69,7 @@ class Table:
 
 
 def table(
-    caption: str, rows: Iterable[Row], columns: Sequence[Column], zone: tzinfo | None = None
+    caption: str, rows: Iterable[Row], columns: Sequence[Column], zone: tzinfo = UTC
 ) -> Table:
     """Make a table of these columns; it ends after `MOST_ROWS`, and says so."""
     every = list(rows)
@@ -79,7 +79,7 @@ def table(
     return Table(caption, columns, shown, remark)
 
 
-def _cell(row: Row, column: Column, zone: tzinfo | None) -> Cell:
+def _cell(row: Row, column: Column, zone: tzinfo) -> Cell:
     value = row.get(column.name)
     if isinstance(value, list):
         return Cell(_range(value), points=value)

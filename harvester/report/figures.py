@@ -64,7 +64,7 @@ def dark_style() -> Iterable[tuple[str, str]]:
 
 def over_time(rows: Iterable[Row], values: Sequence[str], zone: tzinfo) -> Table:
     """List values by time, the newest first; columns that tell nothing are left out."""
-    listed = [row for row in reversed(list(rows)) if row.get("is_promoted") is not False]
+    listed = list(rows)[::-1]
     told = [name for name in values if any(row.get(name) is not None for row in listed)]
     cells = [
         [when(row["time"], zone), *(wording.number(row.get(name)) for name in told)]

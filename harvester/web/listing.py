@@ -12,7 +12,7 @@ Link = Callable[[Row], str | None]
 
 MOST_ROWS: Final = 500
 LONG: Final = 30  # rows; more of them scroll in a box of their own
-_PROSE: Final = ("notes", "last_error", "description", "note")
+_PROSE: Final = ("notes", "last_error")
 _ASIDE: Final = ("console", "before")  # what a phone has no room for
 
 
@@ -132,5 +132,4 @@ def player_at(row: Row) -> str | None:
 
 def developer_at(row: Row) -> str | None:
     """Tell where the page of a row's developer is."""
-    who = row.get("who") or row.get("author_ulid") or row.get("developer")
-    return f"/developers/{segment(who)}" if who else None
+    return f"/developers/{segment(row['who'])}" if row["who"] else None

@@ -8,20 +8,20 @@ import click
 from sqlalchemy import Connection
 
 from harvester import clock
+from harvester.cli.jobs import several_jobs
 from harvester.cli.options import (
     Globals,
-    Name,
     common,
     in_format,
     option,
     several_developers,
     several_games,
     several_users,
+    until_now,
 )
 from harvester.cli.reading import reading
 from harvester.cli.session import note, show
 from harvester.cli.timespan import timespan
-from harvester.config import JOBS
 from harvester.errors import ConfigError
 from harvester.store import gaps as found
 
@@ -39,11 +39,11 @@ class _Asked(TypedDict):
 
 @click.command()
 @option("--since", metavar="WHEN", help="A date, a time, or an age; else 30d, as in `status`.")
-@option("--until", default="now", show_default=True, metavar="WHEN", help="The same.")
+@until_now
 @several_games
 @several_users
 @several_developers
-@option("--job", "jobs", type=Name(JOBS), multiple=True, metavar="JOB", help="A job by its name.")
+@several_jobs
 @option("--each", "is_each", is_flag=True, help="Unlock lists one by one, not by game.")
 @in_format
 @common

@@ -7,7 +7,15 @@ import click
 from sqlalchemy import Connection
 
 from harvester import clock
-from harvester.cli.options import Globals, Name, common, in_format, option
+from harvester.cli.options import (
+    Globals,
+    Name,
+    common,
+    in_format,
+    option,
+    since_30d,
+    until_now,
+)
 from harvester.cli.reading import reading
 from harvester.cli.session import note, show
 from harvester.cli.timespan import timespan
@@ -32,8 +40,8 @@ class _Asked(TypedDict):
 @click.command()
 @click.argument("name", required=False, type=Name(list(RANKINGS)), metavar="[RANKING]")
 @click.option("--list", "is_list", is_flag=True, help="List the rankings there are.")
-@option("--since", default="30d", show_default=True, help="A date, a time, or an age.")
-@option("--until", default="now", show_default=True, help="The same.")
+@since_30d
+@until_now
 @option("--limit", type=click.IntRange(1, MOST), help="How many: else 10, or 3 of each ranking.")
 @option(
     "--by",

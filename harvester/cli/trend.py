@@ -21,6 +21,8 @@ from harvester.cli.options import (
     several_developers,
     several_games,
     several_users,
+    since_30d,
+    until_now,
 )
 from harvester.cli.plotting import beside, draw, plot
 from harvester.cli.reading import reading
@@ -60,14 +62,14 @@ class _Asked(TypedDict):
 @several_achievements
 @several_users
 @several_developers
-@option("--since", default="30d", show_default=True, help="A date, a time, or an age.")
-@option("--until", default="now", show_default=True, help="The same.")
+@since_30d
+@until_now
 @option("--every", default="1d", show_default=True, help="1h, 6h, 1d, 1w, 1mo ...")
 @option("--timezone", "zone", type=Zone(), help="Whose calendar and clock; else UTC's.")
 @option("--range", "is_range", is_flag=True, help="Also the least and the most in each period.")
 @option("--delta", "is_delta", is_flag=True, help="Also the change since the last known point.")
-@option("--at", help="With distribution: as it was then, in numbers.")
-@option("--vs", help="And beside it, as it was then.")
+@option("--at", metavar="WHEN", help="With distribution: as it was then, in numbers.")
+@option("--vs", metavar="WHEN", help="And beside it, as it was then.")
 @plot
 @in_format
 @common

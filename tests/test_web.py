@@ -96,7 +96,11 @@ def test_the_coverage_of_a_game_says_which_game_it_is(dashboard: Dashboard) -> N
 
     assert "<bdi>Sonic &amp; Knuckles</bdi>" in answer.text
     assert 'href="/games/2"' in answer.text
-    assert "<bdi>" not in dashboard.ask("/coverage").text.partition("<form")[0]
+    assert "<h2" in answer.text
+    assert ">Jobs</h2>" not in answer.text  # which are about all games
+    everything = dashboard.ask("/coverage").text
+    assert "<bdi>" not in everything.partition("<form")[0]
+    assert ">Jobs</h2>" in everything
 
 
 def test_of_what_is_not_watched_nobody_says_that_it_was_looked_at(dashboard: Dashboard) -> None:

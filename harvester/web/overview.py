@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import Connection
@@ -95,11 +96,6 @@ def _people(conn: Connection) -> Sequence[Table]:
     )
 
 
-def _jobs(conn: Connection, request: Request, during: Window) -> Table:
-    rows = board.jobs(conn, at=site_of(request).now())
-    return table("Jobs", rows, _JOBS, during.zone)
-
-
 _JOBS: Final = (
     Column("job"),
     Column("polls", "Watched", is_number=True),
@@ -125,9 +121,15 @@ def coverage(request: Request) -> Response:
             game=_named(conn, games[0]) if games else None,
             is_watched=gaps.is_any(conn, about),
             holes=table("When nobody looked", found, _HOLES, during.zone),
-            jobs=_jobs(conn, request, during),
-            failing=table("Polls that fail", health.failing(conn), _FAILING, during.zone),
+            state=() if games else _state(conn, during, at=site.now()),
         )
+
+
+def _state(conn: Connection, during: Window, *, at: datetime) -> Sequence[Table]:
+    """Tell how all jobs are doing, and which polls fail if any do."""
+    failing = table("Polls that fail", health.failing(conn), _FAILING, during.zone)
+    jobs = table("Jobs", board.jobs(conn, at=at), _JOBS, during.zone)
+    return [failing, jobs] if failing.rows else [jobs]
 
 
 def _named(conn: Connection, own: int) -> Mapping[str, Any]:

@@ -1,7 +1,7 @@
 """`harvester gaps`: when something was not looked at, and why."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final, TypedDict, Unpack
 
 import click
@@ -21,7 +21,7 @@ from harvester.cli.options import (
 )
 from harvester.cli.reading import reading
 from harvester.cli.session import note, show
-from harvester.cli.timespan import timespan
+from harvester.cli.timespan import bounds, timespan
 from harvester.errors import ConfigError
 from harvester.store import gaps as found
 
@@ -78,7 +78,7 @@ def gaps(
     told = [_readable(row) for row in rows if since or row["reason"] != found.UNWATCHED]
     show(told, found.COLUMNS, form)
     if not told:
-        note(_all_well(span.since, span.until))
+        note(f"no holes between {bounds(span)}")
 
 
 def _must_match(conn: Connection, about: found.About) -> None:
@@ -92,7 +92,3 @@ def _readable(row: Mapping[str, Any]) -> dict[str, Any]:
     """Write how long it was as hours, minutes and seconds, which spreadsheets understand."""
     seconds = row["duration"] // timedelta(seconds=1)
     return {**row, "duration": f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"}
-
-
-def _all_well(since: datetime, until: datetime) -> str:
-    return f"no holes between {since:%Y-%m-%d %H:%M} and {until:%Y-%m-%d %H:%M} UTC"

@@ -18,7 +18,7 @@ from harvester.cli.options import (
 )
 from harvester.cli.reading import reading
 from harvester.cli.session import note, show
-from harvester.cli.timespan import timespan
+from harvester.cli.timespan import bounds, timespan
 from harvester.store.series import Span
 from harvester.store.top import RANKINGS, ranked
 
@@ -74,8 +74,7 @@ def top(
             rows = _ranked(conn, name, span, asked["limit"] or USUAL, asked["by"])
     show(rows, RANKINGS[name].columns if name else OVERVIEW, form)
     if not rows:
-        ends = f"{span.since:%Y-%m-%d %H:%M} and {span.until:%Y-%m-%d %H:%M}"
-        note(f"no change was seen between {ends}")
+        note(f"no change was seen between {bounds(span)}")
 
 
 def _few(

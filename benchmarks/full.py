@@ -18,6 +18,7 @@ from typing import Any, Final
 import psycopg
 
 from harvester.store import db, migrate, schema
+from harvester.store.evidence import TOLERANCE
 
 DAYS: Final = 365
 NOW: Final = datetime(2026, 11, 1, tzinfo=UTC)
@@ -306,7 +307,7 @@ _OF_PEOPLE: Final = (
 )
 _FETCH: Final = (
     "id poll_id job first_at last_at times outcome requests rows_opened rows_closed error "
-    "interval_seconds"
+    "interval_seconds late_since_at"
 )
 
 
@@ -318,11 +319,26 @@ def _fetches(scale: Scale, chance: random.Random) -> Iterator[Row]:
         often = {3600: HOURS * NEWS, 604_800: 50 if poll < 1_000_000 else 3}[seconds]
         news = set(_moments(chance, 10 if job == "distribution" else often))
         dark = nights if poll < 400_000 else set[int]()
+        seen = 0
         for first, last, outcome in _stretches(sorted(news | dark), dark):
             number += 1
-            error = "HTTP 503" if outcome == "unavailable" else None
-            told = _at(first), _at(last), last - first + 1, outcome, 1, 0, 0, error, seconds
-            yield number, poll, job, *told
+            is_failure = outcome == "unavailable"
+            is_late = not is_failure and (first - seen) * 3600 > TOLERANCE * seconds
+            late = "HTTP 503" if is_failure else None, seconds, _at(seen) if is_late else None
+            yield (
+                number,
+                poll,
+                job,
+                _at(first),
+                _at(last),
+                last - first + 1,
+                outcome,
+                1,
+                0,
+                0,
+                *late,
+            )
+            seen = seen if is_failure else last
 
 
 def _stretches(news: list[int], nights: set[int]) -> Iterator[tuple[int, int, str]]:

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import Connection, func, insert, select
 
 from harvester.store import history, schema, series, trends
+from harvester.store.evidence import TOLERANCE
 from harvester.store.polls import Wanted, plan
 from harvester.store.rows import Batch
 
@@ -58,8 +59,21 @@ def looked(  # noqa: PLR0913 - what a poll and its evidence say
     for first, last in spans:
         seen = {"first_at": at(first), "last_at": at(last), "interval_seconds": int(hours * 3600)}
         row = {"poll_id": own, "job": job, "outcome": outcome, "error": error, **seen, **ONCE}
-        conn.execute(insert(fetches).values(id=_next(conn, fetches), **row))
+        prove(conn, id=_next(conn, fetches), **row)
     return own
+
+
+def prove(conn: Connection, **row: Any) -> None:  # noqa: ANN401 - column values
+    """Have evidence on record, the newest of its poll, as the harvest would write it."""
+    (poll,) = conn.execute(select(polls).where(polls.c.id == row["poll_id"])).all()
+    since = poll.last_ok_at or poll.watched_from
+    is_success = row["outcome"] in schema.SUCCESSES
+    promised = row.get("interval_seconds") or poll.interval_seconds
+    is_late = is_success and (row["first_at"] - since).total_seconds() > TOLERANCE * promised
+    conn.execute(insert(fetches).values(late_since_at=since if is_late else None, **row))
+    if is_success:
+        own = polls.update().where(polls.c.id == row["poll_id"])
+        conn.execute(own.values(last_ok_at=row["last_at"]))
 
 
 def _next(conn: Connection, table: Any) -> int:  # noqa: ANN401 - a table

@@ -2,11 +2,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from looks import START, looked
 from sqlalchemy import Connection, Engine
 
 from harvester.store import audit, history, schema
 from harvester.store.rows import Batch
 
+DAY = timedelta(days=1)
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
@@ -51,6 +53,15 @@ def test_an_entity_that_shows_something_else_is_found(
 def test_an_entity_without_history_must_be_a_stub(filled: Connection) -> None:
     filled.execute(schema.games.update().where(schema.games.c.id == 2).values(title="invented"))
     assert found(filled) == {"entities": ["games 2 differs from game_versions"]}
+
+
+def test_a_look_that_is_not_on_record_is_found(filled: Connection) -> None:
+    looked(filled, "game-tickets", (0, 1), (1.5, 2), game=1)
+    assert found(filled) == {}
+
+    filled.execute(schema.fetches.delete().where(schema.fetches.c.first_at > START + DAY))
+    line = "the look of game-tickets at 1 None, 2026-03-03 00:00:00, or later ones"
+    assert found(filled) == {"evidence": [f"fetches lacks {line}"]}
 
 
 def test_a_broken_reference_is_found(sqlite_engine: Engine) -> None:

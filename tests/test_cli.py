@@ -605,6 +605,7 @@ def test_a_sound_database_passes_the_check(configured: Shell, remembering: Engin
         "references,ok,",
         "intervals,ok,",
         "entities,ok,",
+        "evidence,ok,",
     ]
 
 

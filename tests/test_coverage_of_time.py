@@ -7,6 +7,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from looks import prove
 from sqlalchemy import Connection, Engine
 
 from harvester.store import gaps, interruptions, polls, report, schema
@@ -59,7 +60,7 @@ def write(
         row = {"id": number, "poll_id": 1, "job": "game-tickets", "first_at": first, "last_at": at}
         counts = {"times": 1, "requests": 1, "rows_opened": 0, "rows_closed": 0, "error": ""}
         own = {"outcome": outcome, "interval_seconds": promised and promised * 60}
-        conn.execute(schema.fetches.insert().values(row | counts | own))
+        prove(conn, **row | counts | own)
     _live(conn, begun, runs)
 
 

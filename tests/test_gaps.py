@@ -5,9 +5,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, delete
+from looks import prove
+from sqlalchemy import Connection
 
-from harvester.store import gaps, interruptions, polls, report, runs, schema
+from harvester.store import gaps, interruptions, polls, runs, schema
 from harvester.store.gaps import About
 from harvester.store.polls import BACKFILL, SWEEP, Wanted
 
@@ -46,7 +47,7 @@ def look(
         "error": error,
         "interval_seconds": promised,
     }
-    conn.execute(schema.fetches.insert().values(row))
+    prove(conn, **row)
 
 
 def ran(conn: Connection, since: float, until: float | None, *, beat: float = 0) -> None:
@@ -323,10 +324,3 @@ def test_an_interruption_of_a_clock_that_stepped_back_took_no_time(conn: Connect
     interruptions.end(conn, at=NOW - HOUR)
     (row,) = conn.execute(schema.interruptions.select())
     assert (row.started_at, row.ended_at) == (NOW, NOW)
-
-
-def test_evidence_that_is_gone_is_a_hole_like_any_other(alive: Connection) -> None:
-    look(alive, 20, 0)
-    alive.execute(delete(schema.fetches))
-    assert told(ask(alive)) == [(20, 0, "not yet looked at")]
-    assert report.status(alive, at=NOW)[0]["coverage"] == 0

@@ -12,6 +12,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from looks import at, looked
 from shapes import shape_of
 from sqlalchemy import (
     CheckConstraint,
@@ -363,6 +364,29 @@ def test_unlocks_survive_the_change_of_their_key_in_both_directions(
     assert ends == [int(NOW.timestamp()) + 60, 0]
     with engine.connect() as conn:
         assert list(audit.CHECKS["file"](conn)) == []
+
+
+def test_looks_that_came_late_before_are_marked_as_the_harvest_would_have(
+    new_engine: NewEngine,
+) -> None:
+    engine = new_engine()
+    migrate.upgrade(engine, now=NOW)
+    with engine.begin() as conn:
+        looked(conn, "game-tickets", (-8, -7), (-6, -5), (-4.95, -4), game=1)
+        looked(conn, "game-tickets", (-3, -3), game=1, outcome="unavailable", error="HTTP 503")
+        looked(conn, "game-tickets", (-2, -1), game=1)
+        looked(conn, "progress", (-8.96, -8), (-7.96, -7), game=1)
+
+    def late() -> list[Any]:
+        with engine.connect() as conn:
+            own = schema.fetches.c
+            return conn.execute(select(own.id, own.late_since_at).order_by(own.id)).all()  # type: ignore[return-value]
+
+    before = late()
+    assert [since for _, since in before] == [at(-9), at(-7), None, None, at(-4), None, None]
+    migrate.run(engine, "0009")
+    migrate.run(engine, "0010")
+    assert late() == before
 
 
 # --- databases that are not ours to touch --------------------------------------------------------

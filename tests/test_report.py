@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from looks import prove
 from sqlalchemy import Connection
 
 from harvester.store import polls, report, runs, schema
@@ -43,7 +44,7 @@ def look(
         "rows_opened": 0,
         "rows_closed": 0,
     }
-    conn.execute(schema.fetches.insert().values(row))
+    prove(conn, **row)
 
 
 def coverage(conn: Connection) -> float | None:

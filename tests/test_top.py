@@ -8,16 +8,24 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from looks import prove
 from sqlalchemy import Connection, Table
 
 from harvester.errors import ConfigError
-from harvester.store import polls, schema, top
+from harvester.store import changed, polls, schema, top
 from harvester.store.polls import Wanted
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
 MONTH = 30.0
 Steps = Sequence[tuple[float, Any]]  # from so many days ago, the value
+
+
+@pytest.fixture(autouse=True, params=["by what ended", "by what holds"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have every change found in both ways, that of short periods and that of long ones."""
+    is_short = request.param == "by what ended"
+    monkeypatch.setattr(changed, "SHORT", timedelta.max if is_short else timedelta(0))
 
 
 def days_ago(days: float) -> datetime:
@@ -159,7 +167,7 @@ def poll(conn: Connection, job: str, *looks: tuple[float, float], **own: Any) ->
         row = {"id": number, "poll_id": 1, "job": job, "outcome": "unchanged"}
         counts = {"times": 1, "requests": 1, "rows_opened": 0, "rows_closed": 0}
         ends = {"first_at": days_ago(first), "last_at": days_ago(last)}
-        conn.execute(schema.fetches.insert().values(row | counts | ends))
+        prove(conn, **row | counts | ends)
 
 
 def test_a_change_over_a_hole_is_divided_by_the_time_that_really_passed(known: Connection) -> None:

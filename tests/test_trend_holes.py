@@ -267,7 +267,7 @@ def test_where_nobody_looked_an_answer_says_when_somebody_did(sonic: Connection)
     span = f"it was looked at from {at(4):%Y-%m-%d %H:%M} to {at(5):%Y-%m-%d %H:%M}"
     assert missing(games=[SONIC]) == f"nobody looked at that then; {span}"
     assert missing("unlocks", achievements=[RING]) == f"nobody looked at that then; {span}"
-    looked(sonic, "progress", (1, 2), game=SONIC)
+    looked(sonic, "progress", (1, 2), game=SONIC, name="Ann")
     assert missing(games=[SONIC]) is None
 
 

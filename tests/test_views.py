@@ -271,6 +271,8 @@ def test_coverage_is_that_of_status(seed: int, conn: Connection) -> None:
         outcome = rng.choice(("changed", "unchanged", "unchanged", "unavailable"))
         attempt = evidence.Attempt(outcome, when, 1, Changes())
         evidence.prove(conn, polls.change(conn, poll, fetch_id=None), attempt, ids)
+        if outcome != "unavailable":
+            polls.change(conn, poll, last_ok_at=when)
         last = when
         when += timedelta(minutes=rng.choice((10, 60, 60, 89, 91, 300)))
     rows = seen(conn, "SELECT * FROM v_coverage ORDER BY time, first_at")
@@ -301,6 +303,7 @@ def test_what_was_not_watched_is_no_hole_and_a_first_look_has_its_time(
         polls.plan(conn, wanted, at=planned)
         (poll,) = polls.matching(conn)
         evidence.prove(conn, poll, evidence.Attempt("changed", when, 1), ids)
+        polls.change(conn, poll, last_ok_at=when)
 
     told = seen(conn, "SELECT hole_seconds FROM v_coverage ORDER BY time")
     assert [row["hole_seconds"] for row in told] == [hole, 0]

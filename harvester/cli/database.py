@@ -55,7 +55,7 @@ def _step(before: str | None, now: str) -> str:
 @common
 @click.pass_obj
 def check(chosen: Globals, *, form: str) -> None:
-    """Look for damage: the file, references, intervals, entities; exit code 7 if there is any."""
+    """Look for damage: file, references, intervals, entities, evidence; exit code 7 if any is."""
     with reading(chosen) as engine, engine.connect() as conn:
         rows = [row for found in audit.findings(conn) for row in _results(*found)]
     show(rows, ("check", "result", "detail"), form)

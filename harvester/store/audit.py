@@ -49,11 +49,26 @@ def stale_entities(conn: Connection) -> Iterator[str]:
                 yield f"{history.entity.name} {row.id} differs from {history.table.name}"
 
 
+def lost_evidence(conn: Connection) -> Iterator[str]:
+    """Find polls whose last look is not on record: coverage believes them."""
+    polls, fetches = schema.polls, schema.fetches
+    looks = select(fetches.c.id).where(
+        fetches.c.poll_id == polls.c.id,
+        fetches.c.outcome.in_(schema.SUCCESSES),
+        fetches.c.last_at >= polls.c.last_ok_at,
+    )
+    lost = select(polls).where(polls.c.last_ok_at.is_not(None), ~looks.exists())
+    for poll in conn.execute(lost.order_by(polls.c.id)):
+        look = f"the look of {poll.job} at {poll.target}, {poll.last_ok_at:%F %T},"
+        yield f"fetches lacks {look} or later ones"
+
+
 CHECKS: Final[Mapping[str, Check]] = {
     "file": file_damage,
     "references": broken_references,
     "intervals": overlaps,
     "entities": stale_entities,
+    "evidence": lost_evidence,
 }
 """The checks by name, in the order in which they make sense."""
 

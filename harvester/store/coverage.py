@@ -1,8 +1,9 @@
 """Where looks are missing: the holes in the evidence of every poll.
 
 A hole is a distance between two successful looks that is longer than the tolerance allows for
-the interval then in force: between them, before the first, or since the last. Whoever tells
-how much was looked at, or when it was not, reckons with these.
+the interval then in force: between them, before the first, or since the last. The evidence
+itself says which looks came late. Whoever tells how much was looked at, or when it was not,
+reckons with these.
 """
 
 from collections.abc import Sequence
@@ -52,7 +53,8 @@ class Window:
         """
         stop = earlier(func.coalesce(polls.c.watched_to, instant(self.at)), instant(self.at))
         start, end = later(polls.c.watched_from, instant(self.since)), instant(self.until)
-        own = [polls.c.id.label("poll_id"), polls.c.watched_from, polls.c.interval_seconds]
+        own = [polls.c.id.label("poll_id"), polls.c.watched_from]
+        own += [polls.c.interval_seconds, polls.c.last_ok_at]
         time = [start.label("start"), earlier(stop, end).label("end"), stop.label("stop")]
         return select(*own, *time).where(start < earlier(stop, end), *self.about).cte("times")
 
@@ -62,58 +64,47 @@ def holes(window: Window) -> Subquery:
 
     `began_at` and `ended_at` tell its ends where they lie outside of the window; `is_first`
     tells that the poll had not been looked at before.
-    Cost: O(rows of `fetches` in the window, and one more for each poll).
+    Cost: O(polls, looks of the window that came late): one in time is not even read.
     """
-    looks = _looks(window)
-    return union_all(_between(looks), _since_the_last(window.times)).subquery("holes")
-
-
-def _looks(window: Window) -> CTE:
-    """List the successful looks of the window, each with the end of the one before."""
     times = window.times
-    before = func.lag(fetches.c.last_at).over(
-        partition_by=fetches.c.poll_id, order_by=(fetches.c.last_at, fetches.c.first_at)
-    )
-    promised = func.coalesce(fetches.c.interval_seconds, times.c.interval_seconds)
-    last = times.c.stop if window.until >= window.at else _next(times)
-    return (
-        select(
-            fetches.c.poll_id,
-            fetches.c.first_at,
-            before.label("looked_at"),
-            promised.label("promised"),
-            *(times.c[name] for name in ("watched_from", "start", "end")),
-        )
-        .join(times, times.c.poll_id == fetches.c.poll_id)
-        .where(_succeeded(fetches.c.outcome), fetches.c.last_at >= _edge(times))
-        .where(fetches.c.last_at <= last)
-        .cte("looks")
-    )
+    return union_all(_between(times), _since_the_last(times)).subquery("holes")
 
 
-def _between(looks: CTE) -> Select[Any]:
+def _between(times: CTE) -> Select[Any]:
     """Select the holes that ended with a look."""
-    since = func.coalesce(looks.c.looked_at, looks.c.watched_from, type_=schema.Instant)
-    whole = Seconds(looks.c.first_at) - Seconds(since)
+    own = fetches.c
+    since = later(own.late_since_at, times.c.watched_from)
+    promised = func.coalesce(own.interval_seconds, times.c.interval_seconds)
     return (
         select(
-            looks.c.poll_id,
-            later(since, looks.c.start).label("from_at"),
-            earlier(looks.c.first_at, looks.c.end).label("to_at"),
+            own.poll_id,
+            later(since, times.c.start).label("from_at"),
+            earlier(own.first_at, times.c.end).label("to_at"),
             since.label("began_at"),
-            looks.c.first_at.label("ended_at"),
-            looks.c.promised,
-            looks.c.looked_at.is_(None).label("is_first"),
+            own.first_at.label("ended_at"),
+            promised.label("promised"),
+            _is_first(times).label("is_first"),
         )
-        .where(whole > TOLERANCE * looks.c.promised)
-        .where(since < looks.c.end, looks.c.first_at > looks.c.start)
+        .join(times, times.c.poll_id == own.poll_id)
+        .where(own.late_since_at.is_not(None), own.late_since_at < times.c.end)
+        .where(own.first_at > times.c.start, own.first_at <= times.c.stop)
+        .where(Seconds(own.first_at) - Seconds(since) > TOLERANCE * promised)
     )
+
+
+def _is_first(times: CTE) -> ColumnElement[bool]:
+    """Whether a late look was the first since its poll is watched."""
+    since_then = [nearest.c.last_at >= times.c.watched_from, nearest.c.last_at < fetches.c.first_at]
+    others = select(nearest.c.id).where(
+        nearest.c.poll_id == fetches.c.poll_id, _succeeded(nearest.c.outcome), *since_then
+    )
+    is_waited_for = fetches.c.late_since_at > times.c.watched_from
+    return case((is_waited_for, False), else_=~others.correlate(times, fetches).exists())
 
 
 def _since_the_last(times: CTE) -> Select[Any]:
     """Select the holes that no look has ended yet."""
-    looked_at = _look(times, nearest.c.last_at <= times.c.stop, is_last=True)
-    known = once(select(times, looked_at.label("looked_at")), "lasting")
+    known = once(select(times, _newest(times).label("looked_at")), "lasting")
     since = func.coalesce(known.c.looked_at, known.c.watched_from, type_=schema.Instant)
     whole = Seconds(known.c.stop) - Seconds(since)
     return (
@@ -131,37 +122,37 @@ def _since_the_last(times: CTE) -> Select[Any]:
     )
 
 
-def _edge(times: CTE) -> Moment:
-    """Find the last look before the window: a hole may reach over its edge."""
-    before = _look(times, nearest.c.last_at < times.c.start, is_last=True)
-    return func.coalesce(before, times.c.start, type_=schema.Instant)
+def _newest(times: CTE) -> Moment:
+    """Find the last look since the poll is watched; null: there was none.
 
-
-def _next(times: CTE) -> Moment:
-    """Find the first look after the window, for the same reason."""
-    after = [nearest.c.last_at >= times.c.end, nearest.c.last_at <= times.c.stop]
-    return func.coalesce(_look(times, *after, is_last=False), times.c.stop, type_=schema.Instant)
-
-
-def _look(times: CTE, *conditions: ColumnElement[bool], is_last: bool) -> Moment:
-    """Find the last look that fulfils the conditions since the poll is watched, or the first."""
-    order = nearest.c.last_at.desc() if is_last else nearest.c.last_at
-    found = select(nearest.c.last_at).where(
+    The evidence is asked only where the plan knows of a later one.
+    """
+    looked = select(nearest.c.last_at).where(
         nearest.c.poll_id == times.c.poll_id,
         _succeeded(nearest.c.outcome),
         nearest.c.last_at >= times.c.watched_from,
-        *conditions,
+        nearest.c.last_at <= times.c.stop,
     )
-    return found.correlate(times).order_by(order).limit(1).scalar_subquery()
+    found = looked.correlate(times).order_by(nearest.c.last_at.desc()).limit(1).scalar_subquery()
+    own = times.c.last_ok_at
+    return case((own < times.c.watched_from, None), (own <= times.c.stop, own), else_=found)
 
 
 def last_look(at: datetime) -> Moment:
-    """Find when a poll was last seen well at an instant; later, where looks without news go on."""
-    found = select(nearest.c.last_at).where(
-        nearest.c.poll_id == polls.c.id, _succeeded(nearest.c.outcome), nearest.c.first_at <= at
-    )
-    order = nearest.c.last_at.desc()
-    return found.correlate(polls).order_by(order).limit(1).scalar_subquery()
+    """Find when a poll was last seen well at an instant; later, where looks without news go on.
+
+    Two steps into the index for each poll, however much it looked since.
+    """
+    going_on = case((nearest.c.first_at <= at, nearest.c.last_at))
+    following = _of_poll(going_on, nearest.c.last_at >= at).order_by(nearest.c.last_at)
+    before = _of_poll(nearest.c.last_at, nearest.c.last_at < at).order_by(nearest.c.last_at.desc())
+    found = (one.limit(1).scalar_subquery() for one in (following, before))
+    return func.coalesce(*found, type_=schema.Instant)
+
+
+def _of_poll(told: ColumnElement[datetime], when: ColumnElement[bool]) -> Select[datetime]:
+    own = (nearest.c.poll_id == polls.c.id) & _succeeded(nearest.c.outcome)
+    return select(told).where(own, when).correlate(polls)
 
 
 def _succeeded(outcome: ColumnElement[str]) -> ColumnElement[bool]:

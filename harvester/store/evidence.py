@@ -41,6 +41,7 @@ def ids(conn: Connection) -> Iterator[int]:
 def prove(conn: Connection, poll: Poll, attempt: Attempt, own_ids: Iterator[int]) -> Poll:
     """Write down a final outcome; an unchanged look extends the unchanged one before it.
 
+    The plan is not touched: until the caller writes it down, `poll` tells of the success before.
     Cost: O(1), and no row as long as nothing changes and no look is missed.
     """
     if attempt.outcome == "unchanged" and _extended(conn, poll, attempt):
@@ -78,8 +79,19 @@ def _fits(poll: Poll, last: RowMapping | None, attempt: Attempt) -> bool:
     """Tell whether a look says just what the newest evidence says, and came in time."""
     if last is None or (last["outcome"], last["error"]) != (attempt.outcome, attempt.error):
         return False
-    waited = (attempt.at - last["last_at"]).total_seconds()
-    return bool(0 <= waited <= TOLERANCE * poll.interval_seconds)
+    return attempt.at >= last["last_at"] and not _is_late(poll, attempt, last["last_at"])
+
+
+def _is_late(poll: Poll, attempt: Attempt, since: datetime) -> bool:
+    """Tell whether a look came later than the interval in force allows."""
+    return (attempt.at - since).total_seconds() > TOLERANCE * poll.interval_seconds
+
+
+def _late_since(poll: Poll, attempt: Attempt) -> datetime | None:
+    """Tell since when a success that came late was waited for; None: in time, or a failure."""
+    since = poll.last_ok_at or poll.watched_from
+    is_success = attempt.outcome in schema.SUCCESSES
+    return since if is_success and _is_late(poll, attempt, since) else None
 
 
 def _extended(conn: Connection, poll: Poll, attempt: Attempt) -> bool:
@@ -118,6 +130,7 @@ def _begin(conn: Connection, poll: Poll, attempt: Attempt, own: int) -> Poll:
             error=attempt.error,
             payload=_text(attempt.payload),
             interval_seconds=poll.interval_seconds,
+            late_since_at=_late_since(poll, attempt),
         )
     )
     return replace(poll, last_fetch_id=own)

@@ -87,6 +87,9 @@ Index(
     postgresql_where=text("watched_to IS NULL"),
 )
 Index(None, polls.c.game_id)
+for _name in ("user_id", "asked_as"):  # few polls are about people
+    _is_known = text(f"{_name} IS NOT NULL")
+    Index(f"ix_polls_{_name}", polls.c[_name], sqlite_where=_is_known, postgresql_where=_is_known)
 Index(  # few fail: how many is told on every page
     "ix_polls_failing",
     polls.c.failures,
@@ -134,6 +137,11 @@ fetches = Table(
         BigInteger,
         doc="the interval that was in force before the first of them",
     ),
+    Column(
+        "late_since_at",
+        Instant,
+        doc="the success before it, or the start of watching, where a success came late",
+    ),
     CheckConstraint(f"outcome IN {OUTCOMES}", name="outcome"),
     info={"about": "the evidence: what came of every look; equal looks in time are one row"},
 )
@@ -143,6 +151,14 @@ Index(
     fetches.c.last_at,
     # All that is needed of a look. Not in the key: planners then overrate what a search costs.
     postgresql_include=["outcome", "first_at", "interval_seconds"],
+)
+_TROUBLED = text("late_since_at IS NOT NULL OR error IS NOT NULL")
+Index(  # few looks come late or fail: holes and their reasons are told by these alone
+    "ix_fetches_troubled",
+    fetches.c.poll_id,
+    fetches.c.first_at,
+    sqlite_where=_TROUBLED,
+    postgresql_where=_TROUBLED,
 )
 
 runs = Table(

@@ -92,7 +92,7 @@ def _absences(conn: Connection, at: datetime) -> Iterator[Span]:
 def _failures(conn: Connection, some: Collection[int]) -> Mapping[int, Sequence[Failure]]:
     failed: dict[int, list[Failure]] = defaultdict(list)
     told = select(fetches.c.poll_id, fetches.c.first_at, fetches.c.outcome, fetches.c.error)
-    is_failure = fetches.c.outcome.not_in(schema.SUCCESSES)
+    is_failure = fetches.c.error.is_not(None) & fetches.c.outcome.not_in(schema.SUCCESSES)
     order = (fetches.c.poll_id, fetches.c.last_at, fetches.c.id)
     for poll, at, outcome, error in conn.execute(told.where(is_failure).order_by(*order)):
         if poll in some:

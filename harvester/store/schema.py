@@ -315,6 +315,7 @@ _index_of_the_past(achievement_counters, "achievement_id", "valid_from", "unlock
 _index_of_the_past(game_ticket_counts, "game_id", "is_promoted", "valid_from", "reported")
 _index_of_the_past(distribution, "game_id", "is_promoted", "is_hardcore")
 _index_of_the_past(progress, "user_id", "game_id", "valid_from", "awarded")
+_index_of_the_past(achievement_versions, "achievement_id", "game_id")
 
 unlock_absences = Table(  # unlocks that one complete listing lacked: a second one closes them
     "unlock_absences",

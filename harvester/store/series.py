@@ -196,6 +196,8 @@ def common(some: Sequence[Span], others: Sequence[Span]) -> list[Span]:
 
 def without(some: Sequence[Span], others: Sequence[Span]) -> list[Span]:
     """Tell the time of some spans that lies in none of the others; each in order and apart."""
+    if not others:
+        return list(some)
     edges = [Span(EVER.since, EVER.since), *others, Span(EVER.until, EVER.until)]
     between = [Span(one.until, other.since) for one, other in pairwise(edges)]
     return common(some, [span for span in between if span.since < span.until])

@@ -1,39 +1,32 @@
-"""What changed most over a period: intervals that ended in it -> changes -> ranks.
+"""What changed most over a period: changes of all that there is (`changed`) -> ranks.
 
-Only what changed has a row that ended in the period, so nothing that stood still is read.
 Each ranking is one statement; when the values were seen is added to its few rows.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from difflib import get_close_matches
 from typing import Any, Final, TypeAlias
 
 from sqlalchemy import (
-    CTE,
     ColumnCollection,
     ColumnElement,
     Connection,
     Float,
     Select,
     Subquery,
-    Table,
-    and_,
-    case,
     cast,
     func,
-    or_,
     select,
 )
 
 from harvester.errors import ConfigError
 from harvester.store import coverage, schema
-from harvester.store.coverage import later, once
+from harvester.store.changed import MASTERED, RARE, UNLOCKS, Changes, of_column
+from harvester.store.coverage import once
 from harvester.store.series import Span
 
-Changes: TypeAlias = Callable[[Span], Select[Any]]
-Instant: TypeAlias = ColumnElement[datetime]
 Seen: TypeAlias = Mapping[tuple[Any, ...], datetime]
 
 VALUES: Final = ("before", "after", "change", "relative", "per_day", "from_at", "to_at", "is_whole")
@@ -46,9 +39,7 @@ games, achievements, users = schema.games, schema.achievements, schema.users
 class Ranking:
     """A question about what changed most: `key` names its subjects, `job` who looks at them.
 
-    `changes` selects for a period the key, the values `before` and `after`, and since when the
-    first one is known (`known_at`), of all that changed. `polled` are the columns by which the
-    polls that told them are found.
+    `polled` are the columns by which the polls that told them are found.
     """
 
     name: str
@@ -89,11 +80,12 @@ def ranked(
     that was 0). A value counts from `since` on, or from when it was first seen where that is
     later: then `is_whole` is false, for what was first seen did not come from nothing.
     `per_day` goes by the time between the looks that saw the values, `from_at` and `to_at`.
-    Raises `ConfigError` for an unknown name. Cost: O(rows that ended since `since`).
+    Raises `ConfigError` for an unknown name. Cost: O(rows that ended in a short period, or
+    keys in a long one).
     """
     ranking, span = _ranking(name), Span(since, until)
     largest = _largest(ranking, span, limit, is_relative=is_relative)
-    found = [dict(row) for row in conn.execute(_labelled(largest, ranking)).mappings()]
+    found = [dict(row) for row in conn.execute(_labelled(largest, ranking, span)).mappings()]
     first, last = (_seen(conn, ranking, found, at) for at in span)
     return [_row(ranking, rank, row, span, (first, last)) for rank, row in enumerate(found, 1)]
 
@@ -133,7 +125,7 @@ def _row(
 
 
 def _largest(ranking: Ranking, span: Span, limit: int, *, is_relative: bool) -> Subquery:
-    found = once(ranking.changes(span), "changed")
+    found = once(ranking.changes.found(span), "changed")
     size = func.abs(found.c.after - found.c.before)
     share = size / cast(func.nullif(found.c.before, 0), Float)
     told = select(found, size.label("size"), (share if is_relative else size).label("weight"))
@@ -147,9 +139,9 @@ def _order(columns: ColumnCollection[str, Any], ranking: Ranking) -> Sequence[An
     return (columns.weight.desc().nulls_last(), columns.size.desc(), *keys)
 
 
-def _labelled(largest: Subquery, ranking: Ranking) -> Select[Any]:
-    """Add titles and names."""
-    query: Select[Any] = select(largest)
+def _labelled(largest: Subquery, ranking: Ranking, span: Span) -> Select[Any]:
+    """Add since when the values are known, titles and names."""
+    query: Select[Any] = select(largest, ranking.changes.known_at(largest, span).label("known_at"))
     source: Any = largest
     game: ColumnElement[int] | None = None
     if "achievement_id" in ranking.key:
@@ -172,120 +164,16 @@ def _seen(
 ) -> dict[tuple[Any, ...], datetime]:
     """Tell when the subjects of some rows were last looked at before an instant."""
     own = schema.polls.c
-    name = ranking.polled[0]
     looked_at = coverage.last_look(at)
     query = select(*(own[column] for column in ranking.polled), looked_at.label("looked_at"))
-    some = {row[name] for row in found}
-    chosen = query.where(own.job == ranking.job, own[name].in_(some))
+    these = (own[name].in_({row[name] for row in found}) for name in ranking.polled)
+    chosen = query.where(own.job == ranking.job, *these)
     seen: dict[tuple[Any, ...], datetime] = {}
     for *key, looked in conn.execute(chosen):
         if looked is not None:
             then = min(looked, at)
             seen[tuple(key)] = max(then, seen.get(tuple(key), then))
     return seen
-
-
-# --- what changed ----------------------------------------------------------------------
-
-
-def _value_at(table: Table, column: str, of: Subquery, at: Instant) -> ColumnElement[Any]:
-    """Find what the keys of `of` held at an instant: one step into the index for each."""
-    own = table.alias()
-    is_held = or_(own.c.valid_to.is_(None), own.c.valid_to > at)
-    same = (own.c[name] == of.c[name] for name in schema.HISTORIES[table.name].key)
-    newest = select(case((is_held, own.c[column]))).where(*same, own.c.valid_from <= at)
-    return newest.order_by(own.c.valid_from.desc()).limit(1).correlate(of).scalar_subquery()
-
-
-def _first(table: Table, value: ColumnElement[Any], span: Span, *only: Any) -> Subquery:  # noqa: ANN401 - conditions
-    """Select of every key that changed the first value of a period, and since when it is known."""
-    history = schema.HISTORIES[table.name]
-    key = [table.c[name] for name in history.key]
-    place = func.row_number().over(partition_by=key, order_by=table.c.valid_to)
-    ended = (table.c.valid_to > span.since, table.c.valid_to <= span.until, value.is_not(None))
-    told = [*key, value.label("value"), table.c.valid_from.label("known_at"), place.label("place")]
-    ranked = select(*told).where(*ended, *only).subquery()
-    return select(ranked).where(ranked.c.place == 1).subquery()
-
-
-def _columns(table: Table, column: str, *only: Any) -> Changes:  # noqa: ANN401 - conditions
-    """Make the changes of one column of a history table."""
-
-    def changes(span: Span) -> Select[Any]:
-        first = _first(table, table.c[column], span, *only)
-        key = (first.c[name] for name in schema.HISTORIES[table.name].key)
-        after = _value_at(table, column, first, coverage.instant(span.until))
-        values = first.c.value.label("before"), after.label("after")
-        return select(*key, *values, first.c.known_at)
-
-    return changes
-
-
-def _mastered(span: Span) -> Select[Any]:
-    """Compare the last buckets that a distribution had: the set may have grown meanwhile."""
-    own = schema.distribution
-    official = and_(own.c.is_promoted, own.c.is_hardcore)
-    ended = (own.c.valid_to > span.since, own.c.valid_to <= span.until)
-    moved = select(own.c.game_id).where(official, *ended).distinct().subquery("moved")
-    begun = own.alias("begun")
-    of_game = and_(begun.c.game_id == moved.c.game_id, begun.c.is_promoted, begun.c.is_hardcore)
-    smallest = select(func.min(begun.c.valid_from)).where(of_game, begun.c.unlocked == 1)
-    known_at = smallest.correlate(moved).scalar_subquery()
-    known = select(moved.c.game_id, known_at.label("known_at")).subquery("known")
-    start = later(known.c.known_at, coverage.instant(span.since))
-    before, after = _last_bucket(known, start), _last_bucket(known, coverage.instant(span.until))
-    return select(known.c.game_id, before.label("before"), after.label("after"), known.c.known_at)
-
-
-def _last_bucket(known: Subquery, at: ColumnElement[datetime]) -> ColumnElement[int]:
-    own = schema.distribution.alias()
-    holds = and_(own.c.valid_from <= at, or_(own.c.valid_to.is_(None), own.c.valid_to > at))
-    of_game = and_(own.c.game_id == known.c.game_id, own.c.is_promoted, own.c.is_hardcore)
-    found = select(own.c.players).where(of_game, holds).order_by(own.c.unlocked.desc()).limit(1)
-    return found.correlate(known).scalar_subquery()
-
-
-def _rare(span: Span) -> Select[Any]:
-    """Divide unlocks by the players of its game, then and now, where there were new ones."""
-    moved, playing = once(_placed(span), "moved"), _playing(span)
-    then, now = playing.alias("played_then"), playing.alias("played_now")
-    before = moved.c.before / cast(func.nullif(then.c.before, 0), Float)
-    after = moved.c.after / cast(func.nullif(now.c.after, 0), Float)
-    return (
-        select(
-            moved.c.achievement_id,
-            before.label("before"),
-            after.label("after"),
-            later(moved.c.known_at, then.c.known_at).label("known_at"),
-        )
-        .join(then, then.c.game_id == moved.c.was_in)
-        .join(now, now.c.game_id == moved.c.is_in)
-    )
-
-
-def _placed(span: Span) -> Select[Any]:
-    """Add to the unlocks of achievements in which game each was then, and in which it is now."""
-    moved = _columns(schema.achievement_counters, "unlocks")(span).subquery("counted")
-    ends = later(moved.c.known_at, coverage.instant(span.since)), coverage.instant(span.until)
-    versions, own = schema.achievement_versions, achievements.c
-    was_in, is_in = (
-        func.coalesce(_value_at(versions, "game_id", moved, at), own.game_id) for at in ends
-    )
-    told = select(moved, was_in.label("was_in"), is_in.label("is_in"))
-    return told.join(achievements, own.id == moved.c.achievement_id)
-
-
-def _playing(span: Span) -> CTE:
-    """Select the players of every game, when they were first known in a period and at its end."""
-    own = schema.game_counters
-    begun = own.alias("begun")
-    first = select(func.min(begun.c.valid_from)).where(begun.c.game_id == games.c.id)
-    known_at = first.correlate(games).scalar_subquery()
-    known = select(games.c.id.label("game_id"), known_at.label("known_at")).subquery("known")
-    start = later(known.c.known_at, coverage.instant(span.since))
-    before = _value_at(own, "players", known, start)
-    after = _value_at(own, "players", known, coverage.instant(span.until))
-    return once(select(known, before.label("before"), after.label("after")), "playing")
 
 
 _GAME, _ACHIEVEMENT = ("game_id",), ("achievement_id",)
@@ -297,46 +185,46 @@ _ALL: Final = (
         "tickets reported on a game's official achievements, in any state",
         "game-tickets",
         _GAME,
-        _columns(schema.game_ticket_counts, "reported", _OFFICIAL),
+        of_column(schema.game_ticket_counts, "reported", _OFFICIAL),
     ),
     Ranking(
         "developers",
         "tickets on a developer's achievements that are open",
         "developer-tickets",
         ("user_id",),
-        _columns(schema.developer_ticket_counts, "open"),
+        of_column(schema.developer_ticket_counts, "open"),
         ("user_id",),
     ),
     Ranking(
-        "mastery", "players who hold all of a game in hardcore", "distribution", _GAME, _mastered
+        "mastery", "players who hold all of a game in hardcore", "distribution", _GAME, MASTERED
     ),
     Ranking(
         "players",
         "players of a game",
         "progress",
         _GAME,
-        _columns(schema.game_counters, "players"),
+        of_column(schema.game_counters, "players"),
     ),
     Ranking(
         "unlocks",
         "unlocks of an achievement",
         "progress",
         _ACHIEVEMENT,
-        _columns(schema.achievement_counters, "unlocks"),
+        UNLOCKS,
     ),
     Ranking(
         "rarity",
         "fraction of a game's players who unlocked an achievement, where some did",
         "progress",
         _ACHIEVEMENT,
-        _rare,
+        RARE,
     ),
     Ranking(
         "progress",
         "achievements that a player holds in a game",
         "progress",
         ("user_id", "game_id"),
-        _columns(schema.progress, "awarded"),
+        of_column(schema.progress, "awarded"),
         ("user_id", "game_id"),
     ),
 )

@@ -1,6 +1,7 @@
 """Listening: which address, who may come, and how it ends."""
 
 import errno
+import gc
 import ipaddress
 import socket
 from collections.abc import Collection
@@ -58,6 +59,7 @@ def address(listening: socket.socket) -> str:
 
 def serve(app: ASGIApp, listening: socket.socket) -> None:
     """Answer until SIGTERM or Ctrl-C."""
+    gc.freeze()  # what is loaded by now stays: looking through it again delays answers
     config = uvicorn.Config(
         app,
         log_config=None,

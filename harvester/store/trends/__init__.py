@@ -4,7 +4,7 @@
 the columns of its rows in order. The trends there are stand in `registry.py`.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime, tzinfo
 from difflib import get_close_matches
 from typing import Any, NamedTuple
@@ -17,7 +17,7 @@ from harvester.store.notes import Note
 from harvester.store.series import Period, periods
 from harvester.store.subjects import Labels
 from harvester.store.trends import looked
-from harvester.store.trends.asking import Question, Row, Spans, Trend
+from harvester.store.trends.asking import Question, Spans, Trend
 from harvester.store.trends.comparison import COLUMNS as COMPARED
 from harvester.store.trends.comparison import compare
 from harvester.store.trends.registry import TRENDS
@@ -74,9 +74,9 @@ def answer(  # noqa: PLR0913 - the options of the command, one each
         "developer": subjects.people(conn, developers, called="developer"),
     }
     spans = _spans(since, until, every, zone)
-    question = Question(conn, asked, spans, is_range=is_range, is_delta=is_delta)
     columns = trend.columns(is_range=is_range, is_delta=is_delta)
-    rows = _ordered(trend.rows(question), columns)
+    question = Question(conn, asked, spans, columns, is_range=is_range, is_delta=is_delta)
+    rows = list(trend.rows(question))
     missing = trend.missing(question, rows) or looked.unseen(question, trend.jobs, rows)
     return Answer(rows, missing, _notes(trend, question))
 
@@ -152,11 +152,3 @@ def _notes(trend: Trend, question: Question) -> list[Note]:
         trends=[trend.name],
     )
     return notes.within(question.conn, question.spans[0].since, question.until, scopes)
-
-
-def _ordered(rows: Iterable[Row], columns: Sequence[str]) -> list[Row]:
-    """Put the labels of rows first, then their values, then how well they are known."""
-    told = list(rows)
-    labels = [name for name in told[0] if name not in columns] if told else []
-    lacking = dict.fromkeys([*labels, *columns])
-    return [{**lacking, **row} for row in told]

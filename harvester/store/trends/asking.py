@@ -24,12 +24,14 @@ UNKNOWN: Values = {"is_observed": False}
 class Question:
     """About whom, over which periods, and whether with their ranges and changes.
 
-    `subjects` are labels by option: "game", "achievement", "user", "developer".
+    `subjects` are labels by option: "game", "achievement", "user", "developer"; `columns` are
+    those that rows have after the labels.
     """
 
     conn: Connection
     subjects: Mapping[str, Labels]
     spans: Spans
+    columns: Sequence[str] = ()
     is_range: bool = False
     is_delta: bool = False
 
@@ -91,10 +93,11 @@ def by_period(curves: Callable[[Question], Iterable[Curve]]) -> Told:
     """Tell the rows of curves in the order of time, then of the curves."""
 
     def rows(question: Question) -> Iterator[Row]:
-        told = list(curves(question))
+        blank = dict.fromkeys(question.columns)
+        told = [({"time": None, **label, **blank}, periods) for label, periods in curves(question)]
         for index, span in enumerate(question.spans):
-            for label, periods in told:
+            for empty, periods in told:
                 for values in periods[index]:
-                    yield {"time": span.until, **label, **values}
+                    yield {**empty, **values, "time": span.until}
 
     return rows

@@ -36,8 +36,12 @@ class Course:
 
     def at(self, instants: Sequence[datetime]) -> Points:
         """Tell what held at each instant; None where nobody had looked, or nothing held."""
+        return self.where(is_seen(self.looks, instants), instants)
+
+    def where(self, seen: Sequence[bool], instants: Sequence[datetime]) -> Points:
+        """Tell what held at those of the instants that were seen."""
         held = zip(*(sample(own, instants) for own in self.steps), strict=True)
-        told = zip(held, is_seen(self.looks, instants), strict=True)
+        told = zip(held, seen, strict=True)
         return [self.combine(*those) if is_known else None for those, is_known in told]
 
     def turns(self) -> set[datetime]:
@@ -57,23 +61,40 @@ def told(courses: Callable[[Question], Iterable[Course]], numbers: Sequence[str]
 
     def curves(question: Question) -> Iterator[Curve]:
         return (
-            (course.label, [[values] for values in _periods(question, course, numbers)])
+            (course.label, list(_periods(question, course, numbers)))
             for course in courses(question)
         )
 
     return by_period(curves)
 
 
-def _periods(question: Question, course: Course, numbers: Sequence[str]) -> Iterator[Values]:
-    points, seen = course.at(question.ends), is_seen(course.looks, question.ends)
+def _periods(
+    question: Question, course: Course, numbers: Sequence[str]
+) -> Iterable[Sequence[Values]]:
+    """Tell the one row of each period."""
+    seen = is_seen(course.looks, question.ends)
+    points = course.where(seen, question.ends)
     beside: list[Iterator[Values]] = []
     beside += [_ranges(course, question.spans, numbers)] if question.is_range else []
     beside += [_changes(points, question.ends, numbers)] if question.is_delta else []
-    for values, is_known, *more in zip(points, seen, *beside, strict=True):
-        told = {**(values or {}), "is_observed": is_known}
-        for one in more:
-            told |= one
+    return _together(_marked(points, seen), beside) if beside else _marked(points, seen)
+
+
+def _marked(points: Points, seen: Sequence[bool]) -> Iterator[Sequence[Values]]:
+    """Add whether anybody had looked; what stays the same is put together once."""
+    before: tuple[Values | None, bool] | None = None
+    told: Sequence[Values] = ()
+    for now in zip(points, seen, strict=True):
+        if before is None or now[0] is not before[0] or now[1] is not before[1]:
+            before, told = now, ({**(now[0] or {}), "is_observed": now[1]},)
         yield told
+
+
+def _together(
+    told: Iterable[Sequence[Values]], beside: Sequence[Iterator[Values]]
+) -> Iterator[Sequence[Values]]:
+    for own, *more in zip(told, *beside, strict=True):
+        yield ({key: one for values in (*own, *more) for key, one in values.items()},)
 
 
 def _ranges(course: Course, spans: Spans, numbers: Sequence[str]) -> Iterator[Values]:

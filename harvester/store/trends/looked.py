@@ -1,7 +1,8 @@
 """When it was looked: evidence of polls -> the time for which each key is known.
 
 A successful look is good until the next one, if that came in time; else for the tolerance of
-the interval then in force (as `report.py` counts coverage). What follows is a hole.
+the interval then in force (as `report.py` counts coverage). What follows is a hole. The evidence
+says which looks came late, so of all others only the first and the last have to be known.
 """
 
 from collections import defaultdict
@@ -10,26 +11,27 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any, Final, TypeAlias, TypeVar
 
-from sqlalchemy import ColumnElement, Row, Select, and_, func, literal, or_, select
+from sqlalchemy import ColumnElement, FromClause, Row, Select, and_, func, literal, or_, select
 
 from harvester.store import many, schema
 from harvester.store.evidence import TOLERANCE
-from harvester.store.instants import Seconds
 from harvester.store.series import EVER, Span, joined, without
 from harvester.store.trends.asking import Question
 
 K = TypeVar("K", bound=Hashable)
 Looks: TypeAlias = Sequence[Span]  # in order and apart
+Untold: TypeAlias = Mapping[int, Sequence[Span]]  # by poll: when its looks did not tell all
 
 SECOND: Final = timedelta(seconds=1)
 polls, fetches = schema.polls, schema.fetches
 surveys = polls.alias("surveys")  # of the players whose pairs with games they watch over
+look, lacking = fetches.alias("look"), fetches.alias("lacking")
 MINUTE: Final = "%Y-%m-%d %H:%M"
 _OF_POLL: Final = [
     polls.c[name]
     for name in (
         *("id", "game_id", "user_id", "asked_as"),
-        *("watched_from", "watched_to", "interval_seconds"),
+        *("watched_from", "watched_to", "interval_seconds", "last_ok_at"),
     )
 ]
 
@@ -40,14 +42,14 @@ def at_games(question: Question, job: str, games: Collection[int]) -> Mapping[in
     Where surveys watch over a player, his pairs are taken for seen without a look at the game.
     """
     seen = many.among(polls.c.game_id, games) & (polls.c.job == job)
-    own = [~_is_surveyed()] if job == "progress" else []
-    return _by_key(_looked(question, seen, *own), lambda poll: poll.game_id)
+    untold = _surveyed(question, seen) if job == "progress" else {}
+    return _by_key(_looked(question, seen, untold), lambda poll: poll.game_id)
 
 
 def at_developers(question: Question, users: Collection[int]) -> Mapping[int, Looks]:
     """Tell when the tickets of these developers were looked at."""
     seen = many.among(polls.c.user_id, users) & (polls.c.job == "developer-tickets")
-    return _by_key(_looked(question, seen), lambda poll: poll.user_id)
+    return _by_key(_looked(question, seen, {}), lambda poll: poll.user_id)
 
 
 def at_pairs(
@@ -63,8 +65,7 @@ def at_pairs(
     survey = polls.c.game_id.is_(None) & polls.c.asked_as.in_(own)
     here = [many.among(polls.c.game_id, games)] if games else []
     seen = (polls.c.job == "progress") & or_(and_(his, *here), survey)
-    is_told = fetches.c.error.is_(None) | polls.c.game_id.is_(None)
-    looked = list(_looked(question, seen, is_told))
+    looked = list(_looked(question, seen, _without_players(question, seen)))
     blind = {poll.asked_as: _blind(poll, looks) for poll, looks in looked if poll.game_id is None}
     pairs = (
         (poll, without(looks, blind.get(poll.asked_as, [])))
@@ -110,26 +111,26 @@ def _by_key(
 
 
 def _looked(
-    question: Question, *conditions: ColumnElement[bool]
+    question: Question, seen: ColumnElement[bool], untold: Untold
 ) -> Iterator[tuple[Row[Any], Looks]]:
-    """Tell of every poll when it looked; in one statement, O(evidence that overlaps the range).
-
-    The database puts together what follows in time: there is a row for each hole, not each look.
-    """
-    rows = question.conn.execute(_evidence(question, conditions))
+    """Tell of every poll when it looked; in one statement, O(polls, holes in the range)."""
+    rows = question.conn.execute(_late(question, seen))
     for _, group in groupby(rows, key=lambda row: row.id):
         own = list(group)
-        yield own[0], list(_spans(own))
+        yield own[0], without(joined(_spans(own)), joined(untold.get(own[0].id, ())))
 
 
-def _spans(looks: Sequence[Row[Any]]) -> Iterator[Span]:
-    """Tell the time between holes, out of the looks that came late and the last one."""
-    since = looks[0].first_at
-    for look in looks[1:]:
-        if look.is_late:
-            yield Span(since, _good_until(look.before_at, look.promised))
-            since = look.first_at
-    yield Span(since, _good_until(looks[-1].last_at, looks[-1].interval_seconds))
+def _spans(late: Sequence[Row[Any]]) -> Iterator[Span]:
+    """Tell the time between holes, out of the looks of a poll that came late."""
+    poll = late[0]
+    since = poll.begun_at
+    if since is None:
+        return
+    for row in late:
+        if row.first_at is not None and row.first_at > since:
+            yield Span(since, _good_until(row.late_since_at, row.promised))
+            since = row.first_at
+    yield Span(since, _good_until(poll.last_ok_at, poll.interval_seconds))
 
 
 def _good_until(looked_at: datetime, promised: int) -> datetime:
@@ -137,61 +138,70 @@ def _good_until(looked_at: datetime, promised: int) -> datetime:
     return looked_at + timedelta(seconds=int(TOLERANCE * promised)) + SECOND
 
 
-def _evidence(question: Question, conditions: Sequence[ColumnElement[bool]]) -> Select[Any]:
-    """Select the late looks of polls, the first one (none is before it) and the last one."""
-    looks = _looks(question, conditions).subquery("looks")
-    waited = Seconds(looks.c.first_at) - Seconds(looks.c.before_at) - 1
-    is_late = looks.c.before_at.is_(None) | (waited > TOLERANCE * looks.c.promised)
-    told = select(looks, is_late.label("is_late"))
-    return told.where(is_late | looks.c.is_last).order_by(looks.c.id, looks.c.last_at)
-
-
-def _looks(question: Question, conditions: Sequence[ColumnElement[bool]]) -> Select[Any]:
-    """Select the successful looks of polls, with the one before the range and the one after."""
-    since, until = (literal(at, schema.Instant) for at in (question.since, question.until))
-    first = func.coalesce(_before(question.since), since)
-    last = func.coalesce(_after(question.until), until)
-    beside: Any = {"partition_by": polls.c.id, "order_by": (fetches.c.last_at, fetches.c.first_at)}
-    promised = func.coalesce(fetches.c.interval_seconds, polls.c.interval_seconds)
+def _late(question: Question, seen: ColumnElement[bool]) -> Select[Any]:
+    """Select polls with their late looks in the range; one row where there are none."""
+    own = fetches.c
+    in_range = own.late_since_at < question.until, own.first_at > question.since
+    mine = and_(own.poll_id == polls.c.id, own.late_since_at.is_not(None), *in_range)
+    begun_at = _looks().order_by(look.c.last_at).limit(1).scalar_subquery()
+    promised = func.coalesce(own.interval_seconds, polls.c.interval_seconds)
     return (
-        select(*_OF_POLL, fetches.c.first_at, fetches.c.last_at, promised.label("promised"))
-        .add_columns(
-            func.lag(fetches.c.last_at, type_=schema.Instant).over(**beside).label("before_at"),
-            func.lead(fetches.c.last_at).over(**beside).is_(None).label("is_last"),
-        )
-        .select_from(polls)
-        .outerjoin(surveys, _surveys())
-        .join(fetches, fetches.c.poll_id == polls.c.id)
-        .where(fetches.c.outcome.in_(schema.SUCCESSES), *conditions)
-        .where(fetches.c.last_at >= first, fetches.c.last_at <= last)
+        select(*_OF_POLL, begun_at.label("begun_at"))
+        .add_columns(own.first_at, own.late_since_at, promised.label("promised"))
+        .outerjoin_from(polls, fetches, mine)
+        .where(seen)
+        .order_by(polls.c.id, own.first_at)
     )
 
 
-def _before(at: datetime) -> ColumnElement[datetime]:
-    """Find the last look before an instant: an index look-up for each poll."""
-    look = fetches.alias("before")
+def _looks() -> Select[Any]:
+    """Select when the successful looks of a poll began."""
     own = (look.c.poll_id == polls.c.id) & look.c.outcome.in_(schema.SUCCESSES)
-    newest = select(func.max(look.c.last_at)).where(own, look.c.last_at < at)
+    return select(look.c.first_at).where(own).correlate_except(look)
+
+
+# --- looks that did not tell all -------------------------------------------------------
+
+
+def _without_players(question: Question, seen: ColumnElement[bool]) -> Untold:
+    """Tell of pairs when answers lacked the player's part: from one of them to the next whole one.
+
+    Cost: O(pairs, such answers in the range).
+    """
+    since = func.coalesce(_newest_lacking(question.since), literal(question.since, schema.Instant))
+    whole = _looks().where(look.c.error.is_(None), look.c.last_at > lacking.c.last_at)
+    until = whole.order_by(look.c.last_at).limit(1).scalar_subquery()
+    mine = [lacking.c.poll_id == polls.c.id, *_lacks(lacking), polls.c.game_id.is_not(None)]
+    in_range = lacking.c.first_at >= since, lacking.c.first_at <= question.until
+    found = select(polls.c.id, lacking.c.first_at, until).where(seen, *mine, *in_range)
+    return _grouped(question.conn.execute(found))
+
+
+def _newest_lacking(at: datetime) -> ColumnElement[datetime]:
+    """Find the newest such answer of a poll at an instant: an index look-up for each poll."""
+    own = fetches.alias("newest")
+    mine = [own.c.poll_id == polls.c.id, *_lacks(own), own.c.first_at <= at]
+    newest = select(own.c.first_at).where(*mine).order_by(own.c.first_at.desc()).limit(1)
     return newest.correlate(polls).scalar_subquery()
 
 
-def _after(at: datetime) -> ColumnElement[datetime]:
-    """Find the first look that ended after an instant: an index look-up for each poll."""
-    look = fetches.alias("after")
-    own = (look.c.poll_id == polls.c.id) & look.c.outcome.in_(schema.SUCCESSES)
-    oldest = select(func.min(look.c.last_at)).where(own, look.c.last_at > at)
-    return oldest.correlate(polls).scalar_subquery()
+def _lacks(own: FromClause) -> Sequence[ColumnElement[bool]]:
+    return own.c.error.is_not(None), own.c.outcome.in_(schema.SUCCESSES)
 
 
-def _surveys() -> ColumnElement[bool]:
-    """Find the survey that watches over a pair, or once did."""
+def _surveyed(question: Question, seen: ColumnElement[bool]) -> Untold:
+    """Tell of pairs for how long a survey watched over them, up to the next look of their own."""
     is_pair = polls.c.game_id.is_not(None) & polls.c.asked_as.is_not(None)
     own = (surveys.c.job == "progress") & (surveys.c.target == "player " + polls.c.asked_as)
-    return and_(polls.c.job == "progress", is_pair, own)
+    again = _looks().where(look.c.last_at >= surveys.c.watched_to)
+    until = again.order_by(look.c.last_at).limit(1).scalar_subquery()
+    found = select(polls.c.id, surveys.c.watched_from, until).where(seen, is_pair, own)
+    return _grouped(question.conn.execute(found))
 
 
-def _is_surveyed() -> ColumnElement[bool]:
-    """Whether a pair was looked at while a survey watched over it."""
-    begun = surveys.c.watched_from <= fetches.c.first_at
-    ended = surveys.c.watched_to <= fetches.c.first_at
-    return func.coalesce(begun & ~func.coalesce(ended, False), False)
+def _grouped(rows: Iterable[Sequence[Any]]) -> Untold:
+    """Put spans together by poll; what has not ended goes on."""
+    spans: dict[int, list[Span]] = defaultdict(list)
+    for poll, since, until in rows:
+        spans[poll].append(Span(since, until or EVER.until))
+    return spans

@@ -1,7 +1,6 @@
 """`python -m benchmarks`: play the rounds, measure the rest, print the tables."""
 
 import argparse
-import re
 import signal
 import sys
 import tempfile
@@ -9,15 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from benchmarks import contest, profiling, tables
+from benchmarks import contest, document, profiling, tables
 from benchmarks.contest import Contender, Results
 from benchmarks.growth import growth
 from benchmarks.idle import at_rest, start_seconds
 from benchmarks.site import Site, serving
 from benchmarks.targets import Measured
 from benchmarks.world import Size, size_of, sized
-
-MARKED = re.compile(r"(<!-- measured: begin -->\n).*(<!-- measured: end -->)", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -85,13 +82,6 @@ def _say(what: str) -> None:
     print(f"bench: {what}", file=sys.stderr, flush=True)
 
 
-def rewrite(path: Path, report: str) -> None:
-    """Put a report between the marks of a document."""
-    text = path.read_text()
-    assert MARKED.search(text), f"{path} has no marks"
-    path.write_text(MARKED.sub(lambda found: f"{found[1]}\n{report}\n{found[2]}", text))
-
-
 def main() -> None:
     """Read the command line, measure, print, and write where that was asked for."""
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
@@ -108,7 +98,7 @@ def main() -> None:
         report = tables.report(measure(_plan(chosen), Path(folder)))
     print(report)
     if chosen.write:
-        rewrite(chosen.write, report)
+        document.rewrite(chosen.write, "measured", report)
 
 
 if __name__ == "__main__":

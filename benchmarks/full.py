@@ -40,6 +40,11 @@ class Scale:
     unlocks: int = 3_000_000
     played: int = 1_000  # games of the first two players, the others have a tenth
 
+    @property
+    def crowded(self) -> int:
+        """The game that has more of everything."""
+        return min(100, self.games)
+
 
 def fill(path: Path, scale: Scale) -> None:
     """Make the database; ten million rows in two minutes."""
@@ -190,7 +195,7 @@ def _counters(scale: Scale, chance: random.Random) -> Iterator[tuple[str, str, I
             for game in games
             for is_hardcore in (True, False)
             for unlocked in range(1, scale.own + 1)
-            for number, *time in _steps(_moments(chance, 3 if game % 100 else 60))
+            for number, *time in _steps(_moments(chance, 3 if game % scale.crowded else 60))
         ),
     )
 
@@ -215,7 +220,7 @@ def _reported(scale: Scale) -> Iterator[Row]:
     """Let every game have twenty tickets, and some two hundred."""
     for number in range(1, scale.games * 21 + 1):
         crowd = number > scale.games * 20
-        game = 100 if crowd and number % 2 else number % scale.games + 1
+        game = scale.crowded if crowd and number % 2 else number % scale.games + 1
         achievement = (game - 1) * scale.own + number % scale.own + 1
         told = game, achievement, "Did not trigger", True, "It did not", number % PLAYERS + 1
         yield number, *told, achievement % AUTHORS + 1, _at(number * 7 % HOURS), _at(0)

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 TOO_LONG_SECONDS = 900.0
 LAUNCHER = str(Path(__file__).with_name("launch.py"))
@@ -34,7 +34,7 @@ def run(command: Sequence[str], log: Path, env: Mapping[str, str] | None = None)
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=out,
-            env=_environment(env),
+            env=environment(env),
             start_new_session=True,
         )
         _wait(process)
@@ -55,7 +55,7 @@ def _wait(process: subprocess.Popen[bytes]) -> None:
             raise
 
 
-def _environment(more: Mapping[str, str] | None) -> dict[str, str]:
+def environment(more: Mapping[str, str] | None) -> dict[str, str]:
     """Hand our environment down, without any configuration of a harvester."""
     own = {key: value for key, value in os.environ.items() if not key.startswith("HARVESTER_")}
     return own | dict(more or {})
@@ -69,10 +69,10 @@ def _last_line(log: Path) -> str:
 def start(command: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
     """Start a process that goes on; whoever asks for it ends it."""
     with log.open("ab") as out:
-        return subprocess.Popen(command, stdout=out, stderr=out, env=_environment(None))
+        return subprocess.Popen(command, stdout=out, stderr=out, env=environment(None))
 
 
-def stop(process: subprocess.Popen[bytes]) -> None:
+def stop(process: subprocess.Popen[Any]) -> None:
     """End a process that was started, with patience."""
     process.terminate()
     try:

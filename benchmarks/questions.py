@@ -10,10 +10,9 @@ work is done elsewhere, the shortest time on the clock.
 import argparse
 import asyncio
 import gc
-import re
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
@@ -24,7 +23,7 @@ from typing import Any, Final, NamedTuple
 import httpx
 from sqlalchemy import Connection, Engine, text
 
-from benchmarks import full, tables
+from benchmarks import document, full, tables
 from harvester.store import db, gaps, migrate, report, top
 from harvester.store.series import parse_every
 from harvester.store.trends import TRENDS, answer
@@ -32,7 +31,6 @@ from harvester.web.app import application
 from harvester.web.security import Door
 from harvester.web.site import Site
 
-MARKED: Final = re.compile(r"(<!-- questions: begin -->\n).*(<!-- questions: end -->)", re.DOTALL)
 GAMES: Final = (7, 100, 1_500)  # the second one has more of everything
 PEOPLE: Final = ("Player1", "Player2", "Player7")
 TREND_MS, ALL_MS = 50, 300
@@ -55,12 +53,13 @@ class Asked(NamedTuple):
 # --- what is asked ---------------------------------------------------------------------
 
 
-def questions() -> Iterator[Asked]:
+def questions(scale: full.Scale) -> Iterator[Asked]:
     """List what is asked of the database itself."""
+    subjects = _subjects(scale)
     for name in TRENDS:
         for called, (days, every) in RANGES.items():
-            for key in _keys(name):
-                forms = [_trend(name, own, days, every) for own in SUBJECTS[key]]
+            for key in _keys(name, subjects):
+                forms = [_trend(name, own, days, every) for own in subjects[key]]
                 yield Asked("trends", f"`{name}`, {key}, {called}", TREND_MS, forms)
     for days in (1, 7, 30, 365):
         for name in top.RANKINGS:
@@ -70,20 +69,32 @@ def questions() -> Iterator[Asked]:
     yield Asked("all of it", "`gaps`, 30 days", ALL_MS, [_gaps(30)])
 
 
-SUBJECTS: Final[Mapping[str, Sequence[Mapping[str, Any]]]] = {
-    "a game": [{"games": [own]} for own in GAMES],
-    "an achievement": [{"achievements": [own]} for own in (1, 4_951, 74_990)],
-    "a developer": [{"developers": [own]} for own in PEOPLE],
-    "a player in a game": [{"users": [own], "games": [7]} for own in PEOPLE],
-    "a player in 100 games": [{"users": ["Player7"]}],
-    "a player in 1,000 games": [{"users": [PEOPLE[1]]}],
-    "a player in 1,000 games, each asked for hourly": [{"users": [PEOPLE[0]]}],
-}
+def _subjects(scale: full.Scale) -> Mapping[str, Sequence[Mapping[str, Any]]]:
+    """List who and what is asked about; each of them is in a database of this scale."""
+    return {
+        "a game": [{"games": [own]} for own in _games(scale)],
+        "an achievement": [{"achievements": [own]} for own in _achievements(scale)],
+        "a developer": [{"developers": [own]} for own in PEOPLE],
+        "a player in a game": [{"users": [own], "games": _games(scale)[:1]} for own in PEOPLE],
+        "a player in 100 games": [{"users": ["Player7"]}],
+        "a player in 1,000 games": [{"users": [PEOPLE[1]]}],
+        "a player in 1,000 games, each asked for hourly": [{"users": [PEOPLE[0]]}],
+    }
 
 
-def _keys(name: str) -> Iterator[str]:
+def _games(scale: full.Scale) -> list[int]:
+    return [min(own, scale.games) for own in GAMES]
+
+
+def _achievements(scale: full.Scale) -> list[int]:
+    """Name the popular one, one of the game that has more of everything, and another."""
+    _, crowded, other = (scale.own * (game - 1) for game in _games(scale))
+    return [1, crowded + 1, other + scale.own * 4 // 5]
+
+
+def _keys(name: str, subjects: Iterable[str]) -> Iterator[str]:
     if name == "progress":
-        yield from (key for key in SUBJECTS if key.startswith("a player"))
+        yield from (key for key in subjects if key.startswith("a player"))
     for option, key in (("game", "a game"), ("achievement", "an achievement")):
         if option in TRENDS[name].needs:
             yield key
@@ -106,19 +117,23 @@ def _gaps(days: int) -> Question:
     return lambda conn: gaps.holes(conn, since=since, until=full.NOW, at=full.NOW)
 
 
-PAGES: Final = {
-    "overview": ["/", "/?page=80"],
-    "overview, a year by weeks": ["/?since=12mo&every=1w"],
-    "game": [f"/games/{own}" for own in GAMES],
-    "game, a year by weeks": [f"/games/{own}?since=12mo&every=1w" for own in GAMES],
-    "achievement": ["/achievements/1", "/achievements/4951"],
-    "achievement, a year by weeks": ["/achievements/1?since=12mo&every=1w"],
-    "player": [f"/players/{own}" for own in PEOPLE],
-    "developer": ["/developers/Player1"],
-    "coverage": ["/coverage", "/coverage?game=7"],
-    "a trend as JSON": ["/api/trends/players?game=7&since=12mo"],
-    "a chart as SVG": ["/charts/players.svg?game=7&value=players"],
-}
+def pages(scale: full.Scale) -> Mapping[str, Sequence[str]]:
+    """List the pages, each for several subjects."""
+    games, (popular, crowded, _) = _games(scale), _achievements(scale)
+    a_year = "since=12mo&every=1w"
+    return {
+        "overview": ["/", f"/?page={max(1, scale.games // 25)}"],
+        "overview, a year by weeks": [f"/?{a_year}"],
+        "game": [f"/games/{own}" for own in games],
+        "game, a year by weeks": [f"/games/{own}?{a_year}" for own in games],
+        "achievement": [f"/achievements/{own}" for own in (popular, crowded)],
+        "achievement, a year by weeks": [f"/achievements/{popular}?{a_year}"],
+        "player": [f"/players/{own}" for own in PEOPLE],
+        "developer": [f"/developers/{PEOPLE[0]}"],
+        "coverage": ["/coverage", f"/coverage?game={games[0]}"],
+        "a trend as JSON": [f"/api/trends/players?game={games[0]}&since=12mo"],
+        "a chart as SVG": [f"/charts/players.svg?game={games[0]}&value=players"],
+    }
 
 
 # --- how long it takes -----------------------------------------------------------------
@@ -143,16 +158,18 @@ class Watch:
         return min(took) if self.is_postgres else median(took)
 
 
-def measure(url: str, *, only: str = "") -> Iterator[tuple[tuple[str, str, int], float]]:
+def measure(
+    url: str, scale: full.Scale, *, only: str = ""
+) -> Iterator[tuple[tuple[str, str, int], float]]:
     """Tell of every question, its group and bound, how many milliseconds it took."""
     gc.freeze()  # as `serve` does, and a command has loaded less
     watch, engine = Watch(url.startswith("postgresql")), db.connect(url, is_read_only=True)
     with engine.connect() as conn:
-        for asked in (one for one in questions() if only in one.what):
+        for asked in (one for one in questions(scale) if only in one.what):
             took = [watch.milliseconds(lambda form=form: form(conn)) for form in asked.forms]  # type: ignore[misc]
             yield asked[:3], max(took)
     with _dashboard(engine) as ask:
-        for name, places in PAGES.items():
+        for name, places in pages(scale).items():
             if only in f"page {name}":
                 took = [watch.milliseconds(lambda place=place: ask(place)) for place in places]  # type: ignore[misc]
                 yield ("pages of the dashboard", name, ALL_MS), max(took)
@@ -180,14 +197,21 @@ def _dashboard(engine: Engine) -> Iterator[Callable[[str], None]]:
 @contextmanager
 def databases(folder: Path, scale: full.Scale, wanted: Sequence[str]) -> Iterator[dict[str, str]]:
     """Make them where they are not there yet; yield the URLs of those that are wanted."""
-    path = folder / "full.db"
+    path, part = folder.resolve() / "full.db", folder.resolve() / "full.db.part"
     if not path.exists():
-        full.fill(path, scale)
+        part.unlink(missing_ok=True)
+        full.fill(part, scale)
+        part.rename(path)
     with _postgres(folder) if "PostgreSQL" in wanted else nullcontext() as url:
         if url is not None and not _is_filled(url):
             full.copy(path, url)
-        urls = {"SQLite": f"sqlite:///{path}", "PostgreSQL": url or ""}
-        yield {name: urls[name] for name in wanted}
+        made = {"SQLite": f"sqlite:///{path}", "PostgreSQL": url or ""}
+        urls = {name: made[name] for name in wanted}
+        if not all(map(_is_ours, urls.values())):
+            sys.exit(
+                f"{folder} is of another version of the schema; remove it to have it made anew"
+            )
+        yield urls
 
 
 @contextmanager
@@ -199,10 +223,20 @@ def _postgres(folder: Path) -> Iterator[str]:
 
 
 def _is_filled(url: str) -> bool:
-    with db.connect(url).connect() as conn:
-        return migrate.state(conn) != "empty" and bool(
-            conn.scalar(text("SELECT count(*) FROM runs"))
-        )
+    engine = db.connect(url)
+    with engine.connect() as conn:
+        count = text("SELECT count(*) FROM runs")
+        is_filled = migrate.state(conn) != "empty" and bool(conn.scalar(count))
+    engine.dispose()
+    return is_filled
+
+
+def _is_ours(url: str) -> bool:
+    engine = db.connect(url, is_read_only=True)
+    with engine.connect() as conn:
+        revision = migrate.current(conn)
+    engine.dispose()
+    return revision == migrate.head()
 
 
 def written(found: Mapping[str, Mapping[tuple[str, str, int], float]]) -> Iterator[str]:
@@ -220,11 +254,6 @@ def written(found: Mapping[str, Mapping[tuple[str, str, int], float]]) -> Iterat
         )
 
 
-def _where() -> str:
-    day = time.strftime("%Y-%m-%d", time.gmtime())
-    return f"Measured on {day} at {tables.commit()}: {tables.machine()}."
-
-
 def _line(asked: tuple[str, str, int], took: Sequence[float]) -> tuple[str, ...]:
     _, what, at_most = asked
     is_reached = "yes" if max(took) <= at_most else "no"
@@ -240,18 +269,17 @@ def main() -> None:
     parser.add_argument("--write", type=Path, help="a document whose marked part is rewritten")
     chosen = parser.parse_args()
     found: dict[str, dict[tuple[str, str, int], float]] = {}
-    with databases(chosen.folder, full.Scale(), chosen.databases or DATABASES) as urls:
+    commit, scale = tables.commit(), full.Scale()
+    with databases(chosen.folder, scale, chosen.databases or DATABASES) as urls:
         for name, url in urls.items():
             found[name] = {}
-            for asked, took in measure(url, only=chosen.only):
+            for asked, took in measure(url, scale, only=chosen.only):
                 found[name][asked] = took
                 print(f"{name}: {asked[1]}: {took:.1f} ms", file=sys.stderr, flush=True)
-    told = "\n\n".join([_where(), *written(found)]) + "\n"
+    told = "\n\n".join([document.where(commit), *written(found)]) + "\n"
     print(told)
     if chosen.write:
-        text_of = chosen.write.read_text()
-        assert MARKED.search(text_of), f"{chosen.write} has no marks"
-        chosen.write.write_text(MARKED.sub(lambda one: f"{one[1]}\n{told}\n{one[2]}", text_of))
+        document.rewrite(chosen.write, "questions", told)
 
 
 if __name__ == "__main__":

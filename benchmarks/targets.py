@@ -90,13 +90,18 @@ def _against_others(results: Results) -> Iterator[Target]:
 def _growth(grown: Sequence[Grown]) -> Iterator[Target]:
     """Compare the largest database with the smallest."""
     is_told = bool(grown) and not any(own.trouble for own in grown)
-    wall = grown[-1].wall / grown[0].wall if is_told else None
-    cpu = grown[-1].cpu / grown[0].cpu if is_told else None
+    wall = _times(grown[-1].wall, grown[0].wall) if is_told else None
+    cpu = _times(grown[-1].cpu, grown[0].cpu) if is_told else None
     more = (grown[-1].memory - grown[0].memory) / MB if is_told else None
     span = f"{grown[-1].rows:,} rows against {grown[0].rows:,}" if grown else "growth"
     yield Target(f"time of an incremental poll, {span}", 1.3, wall, "×")
     yield Target("the same in CPU, which others at work do not stretch", 1.3, cpu, "×")
     yield Target(f"peak memory, {span}: the same, give or take", 5, more, "MB")
+
+
+def _times(large: float, small: float) -> float | None:
+    """Compare what a poll costs; a difference of rounds that fell below zero is noise."""
+    return large / small if large > 0 and small > 0 else None
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import __main__ as main
-from benchmarks import contest, database, process, tables
+from benchmarks import contest, dashboard, database, document, process, tables
 from benchmarks.contest import CHANGED, COLD, FLOOR, HARVESTER, ROUNDS, STILL, Arena, Results
+from benchmarks.growth import Grown
 from benchmarks.process import Cost
 from benchmarks.site import Site, serving
 from benchmarks.targets import Measured, Target, targets
@@ -128,6 +128,31 @@ def test_a_number_is_reached_only_where_there_is_a_figure(results: Results, site
     assert not Target("all", 2.0, 2.1).is_reached
 
 
+def test_a_page_that_is_refused_is_no_page(site: Site) -> None:
+    place = site.base_url.split("/")[2]
+
+    with pytest.raises(AssertionError, match="/nowhere: 404"):
+        dashboard.ask(place, [lambda _: "/nowhere"], 0.01)
+
+
+@pytest.mark.parametrize(("small", "large"), [(1.0, -1.0), (-1.0, 1.0), (-2.0, -1.0), (0.0, 1.0)])
+def test_a_poll_that_seems_to_cost_nothing_is_no_figure(
+    site: Site, arena: Arena, small: float, large: float
+) -> None:
+    grown = [_grown(arena, rows, cost) for rows, cost in ((10, small), (100, large))]
+
+    told = targets(Measured(TINY, site.truth(), 1, {}, grown=grown))
+
+    polls = [one for one in told if one.unit == "×" and one.at_most == 1.3][-2:]
+    assert [one.measured for one in polls] == [None, None]
+    assert not any(one.is_reached for one in polls)
+
+
+def _grown(arena: Arena, rows: int, cost: float) -> Grown:
+    still, changed = Cost(3.0, 3.0, 1), Cost(3.0 + cost, 3.0 + cost, 1)
+    return Grown(arena, rows, 1, moved=1, still=[still], changed=[changed])
+
+
 def test_what_fails_the_check_has_no_figure(site: Site) -> None:
     turns = contest.Turns([Cost(1.0, 1.0, 1)], [], [], "wrong rows: 1 of 2")
     told = tables.report(Measured(TINY, site.truth(), 1, {(FLOOR.name, COLD): turns}))
@@ -136,13 +161,27 @@ def test_what_fails_the_check_has_no_figure(site: Site) -> None:
     assert "1.00" not in told
 
 
-def test_the_document_keeps_its_words_around_the_marked_part(tmp_path: Path) -> None:
-    document = tmp_path / "performance.md"
-    document.write_text((ROOT / "docs/performance.md").read_text())
+@pytest.mark.parametrize("name", ["measured", "questions", "dashboard"])
+def test_the_document_keeps_its_words_around_the_marked_part(tmp_path: Path, name: str) -> None:
+    written = (ROOT / "docs/performance.md").read_text()
+    path = tmp_path / "performance.md"
+    path.write_text(written)
 
-    main.rewrite(document, "measured anew\n")
+    document.rewrite(path, name, "measured anew\n")
 
-    before, _, after = document.read_text().partition("measured anew")
-    assert before.startswith("# ")
-    assert before.endswith("<!-- measured: begin -->\n\n")
-    assert after.startswith("\n\n<!-- measured: end -->")
+    before, after = path.read_text().split("\nmeasured anew\n\n")
+    assert before.endswith(f"<!-- {name}: begin -->\n")
+    assert after.startswith(f"<!-- {name}: end -->")
+    assert written.startswith(before)
+    assert written.endswith(after)
+    assert "measured anew" not in written
+
+
+def test_a_document_without_the_marks_is_left_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "performance.md"
+    path.write_text("# Nothing here\n")
+
+    with pytest.raises(AssertionError, match="has no marks for questions"):
+        document.rewrite(path, "questions", "measured anew\n")
+
+    assert path.read_text() == "# Nothing here\n"

@@ -15,8 +15,10 @@ from harvester.cli.root import COMMANDS
 from harvester.endpoints import ENDPOINTS
 from harvester.sandbox.world import World
 from harvester.store import schema
+from harvester.store.views import VIEWS
 
 README = (ROOT / "README.md").read_text()
+CHANGELOG = (ROOT / "CHANGELOG.md").read_text()
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, re.DOTALL)
 
 
@@ -53,6 +55,20 @@ def test_every_table_the_readme_names_is_in_the_schema() -> None:
     rows = re.findall(r"^\| [a-z ,]+ \| ((?:`\w+` ?)+)\|$", README, re.MULTILINE)
     named = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
     assert named == set(schema.metadata.tables) - {"unlock_absences"}
+
+
+def test_the_changelog_names_every_view_and_both_documents_count_them() -> None:
+    assert set(re.findall(r"`(v_\w+)`", CHANGELOG)) == set(VIEWS)
+    assert len(VIEWS) == 13
+    assert "Thirteen views" in README
+    assert "Thirteen views" in CHANGELOG
+
+
+def test_both_documents_tell_how_many_questions_the_cookbook_answers_in_steps_of_five() -> None:
+    questions = re.findall("^### ", (ROOT / "docs/cookbook.md").read_text(), re.MULTILINE)
+    for document in (README, CHANGELOG):
+        (told,) = re.findall(r"answers more than (\d+) questions", document)
+        assert 0 < len(questions) - int(told) <= 5
 
 
 @pytest.fixture

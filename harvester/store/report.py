@@ -5,12 +5,11 @@ Coverage is the share of the watched time, 30 days at most, that lies in no hole
 
 import os
 import socket
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from itertools import groupby
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
-from sqlalchemy import Connection, Row, Select, func, select
+from sqlalchemy import ColumnElement, Connection, Float, Row, Select, case, cast, func, select
 
 from harvester.store import coverage, runs, schema
 from harvester.store.coverage import Window
@@ -28,6 +27,7 @@ COLUMNS: Final = (
 LOOKED_BACK: Final = timedelta(days=30)
 
 polls = schema.polls
+About: TypeAlias = Sequence[ColumnElement[bool]]  # which polls
 
 
 def status(conn: Connection, *, at: datetime, is_each: bool = False) -> list[dict[str, Any]]:
@@ -35,10 +35,11 @@ def status(conn: Connection, *, at: datetime, is_each: bool = False) -> list[dic
 
     The unlock lists of a game are one row, unless `is_each`: it has the newest success, the
     error of the list that fails most, the next due time and the mean coverage.
-    Cost: O(rows of `fetches` in the last 30 days).
+    Cost: O(polls, looks of the last 30 days that came late).
     """
-    rows = [_row(poll, at) for poll in conn.execute(_looked_at(at))]
-    return rows if is_each else list(_folded(rows))
+    about = () if is_each else (polls.c.job != "unlocks",)
+    told = [_row(poll) for poll in conn.execute(_polls(at, about))]
+    return told if is_each else [*told, *_of_games(conn, at)]
 
 
 def next_due(conn: Connection) -> dict[str, datetime]:
@@ -47,53 +48,86 @@ def next_due(conn: Connection) -> dict[str, datetime]:
     return {row[0]: row[1] for row in conn.execute(query.group_by(polls.c.job))}
 
 
-def _looked_at(at: datetime) -> Select[Any]:
-    """Select the watched polls with the seconds that lie in holes."""
-    holes = coverage.holes(Window(at - LOOKED_BACK, at, at))
+def _polls(at: datetime, about: About) -> Select[Any]:
+    """Select watched polls with the share of their time in which they were looked at."""
+    own = [polls.c[name] for name in (*COLUMNS[:-1], "game_id")]
+    order = (polls.c.job, polls.c.game_id, polls.c.achievement_id, polls.c.target)
+    return _covered(at, about, own).order_by(*order)
+
+
+def _covered(at: datetime, about: About, told: Sequence[ColumnElement[Any]]) -> Select[Any]:
+    """Select from watched polls, and the share of their time in no hole, as `covered`.
+
+    It is null where no time has passed yet.
+    """
+    holes = coverage.holes(Window(at - LOOKED_BACK, at, at, about))
     seconds = Seconds(holes.c.to_at) - Seconds(holes.c.from_at)
     missed = select(holes.c.poll_id, func.sum(seconds).label("missed"))
     sums = missed.group_by(holes.c.poll_id).subquery()
-    own = (polls.c[name] for name in (*COLUMNS[:-1], "game_id", "watched_from"))
-    told = select(*own, sums.c.missed).outerjoin_from(polls, sums, sums.c.poll_id == polls.c.id)
-    order = (polls.c.job, polls.c.game_id, polls.c.achievement_id, polls.c.target)
-    return told.where(polls.c.watched_to.is_(None)).order_by(*order)
+    ends = Seconds(coverage.instant(at)), Seconds(coverage.instant(at - LOOKED_BACK))
+    begun = Seconds(polls.c.watched_from)
+    watched = ends[0] - case((begun > ends[1], begun), else_=ends[1])
+    share = 1 - func.coalesce(sums.c.missed, 0) / cast(watched, Float)
+    covered = case((watched > 0, share)).label("covered")
+    query = select(*told, covered).outerjoin_from(polls, sums, sums.c.poll_id == polls.c.id)
+    return query.where(polls.c.watched_to.is_(None), *about)
 
 
-def _row(poll: Row[Any], at: datetime) -> dict[str, Any]:
+def _row(poll: Row[Any]) -> dict[str, Any]:
     own = dict(zip(COLUMNS, poll, strict=False))
-    return own | {"coverage": _coverage(poll, at), "game_id": poll.game_id}
+    return own | {"coverage": _rounded(poll.covered), "game_id": poll.game_id}
 
 
-def _coverage(poll: Row[Any], at: datetime) -> float | None:
-    """Return the share of the watched time in no hole; None if no time has passed yet."""
-    start = max(poll.watched_from, at - LOOKED_BACK)
-    watched: float = (at - start).total_seconds()
-    if watched <= 0:
-        return None
-    return round(1 - int(poll.missed or 0) / watched, 4)
+def _rounded(share: float | None) -> float | None:
+    return None if share is None else round(share, 4)
 
 
-def _folded(rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+# --- lists of a game, told together ----------------------------------------------------
+
+
+def _of_games(conn: Connection, at: datetime) -> Iterator[dict[str, Any]]:
     """Make one row of the unlock lists of a game."""
-    for (job, game), group in groupby(rows, key=lambda row: (row["job"], row["game_id"])):
-        these = list(group)
-        yield from [_of_game(game, these)] if job == "unlocks" else these
+    worst = _worst(conn)
+    for row in conn.execute(_lists(at)):
+        error, failures = worst.get(row.game_id, (None, 0))
+        yield {
+            "job": "unlocks",
+            "target": f"game {row.game_id}: {row.listed} of {row.lists} achievements listed",
+            "last_ok_at": row.last_ok_at,
+            "last_error": error,
+            "failures": failures,
+            "due_at": row.due_at,
+            "coverage": _rounded(row.covered),
+            "game_id": row.game_id,
+        }
 
 
-def _of_game(game: int, lists: list[dict[str, Any]]) -> dict[str, Any]:
-    listed = [row["last_ok_at"] for row in lists if row["last_ok_at"]]
-    covered = [row["coverage"] for row in lists if row["coverage"] is not None]
-    worst = max(lists, key=lambda row: (row["failures"], row["last_error"] is not None))
-    return {
-        "job": "unlocks",
-        "target": f"game {game}: {len(listed)} of {len(lists)} achievements listed",
-        "last_ok_at": max(listed, default=None),
-        "last_error": worst["last_error"],
-        "failures": worst["failures"],
-        "due_at": min(row["due_at"] for row in lists),
-        "coverage": round(sum(covered) / len(covered), 4) if covered else None,
-        "game_id": game,
-    }
+def _lists(at: datetime) -> Select[Any]:
+    """Select what the unlock lists of each game come to."""
+    told = polls.c.game_id, polls.c.last_ok_at, polls.c.due_at
+    own = _covered(at, (polls.c.job == "unlocks",), told).subquery("lists").c
+    return (
+        select(
+            own.game_id,
+            func.count().label("lists"),
+            func.count(own.last_ok_at).label("listed"),
+            func.max(own.last_ok_at, type_=schema.Instant).label("last_ok_at"),
+            func.min(own.due_at, type_=schema.Instant).label("due_at"),
+            func.avg(own.covered).label("covered"),
+        )
+        .group_by(own.game_id)
+        .order_by(own.game_id)
+    )
+
+
+def _worst(conn: Connection) -> dict[int, tuple[str | None, int]]:
+    """Tell the error and the failures of that list of each game which fails most."""
+    own = polls.c
+    has_trouble = (own.failures > 0) | own.last_error.is_not(None)
+    query = select(own.game_id, own.last_error, own.failures).where(own.job == "unlocks")
+    order = (own.failures, own.last_error.is_not(None), own.achievement_id.desc())
+    found = conn.execute(query.where(own.watched_to.is_(None), has_trouble).order_by(*order))
+    return {row.game_id: (row.last_error, row.failures) for row in found}
 
 
 def health(conn: Connection, *, at: datetime, within: timedelta) -> tuple[bool, str]:

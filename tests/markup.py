@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
-VOID = {"meta", "link", "img", "br", "hr", "input"}
+VOID = {"meta", "link", "img", "br", "hr", "input", "source"}
 _REFERENCES = {"src", "href", "xlink:href", "action", "data", "poster", "srcset"}
 
 
@@ -41,6 +41,10 @@ class Page(HTMLParser):
     def handle_data(self, data: str) -> None:
         """Take a text."""
         self.texts.append(data)
+
+    def every(self, tag: str) -> list[dict[str, str | None]]:
+        """Tell the attributes of all elements of a kind."""
+        return [attributes for name, attributes in self.elements if name == tag]
 
     @property
     def tags(self) -> set[str]:

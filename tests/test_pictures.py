@@ -196,6 +196,7 @@ def seen(sqlite_engine: Engine) -> Callable[[str], None]:
             poll = {
                 "id": 1, "job": job, "target": "game 1", "game_id": 1, "watched_from": START,
                 "priority": 0, "schedule": "1h", "interval_seconds": 3600, "due_at": end,
+                "last_ok_at": end,
             }  # fmt: skip
             conn.execute(schema.polls.insert().values(poll))
             fetch = {

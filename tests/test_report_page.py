@@ -153,6 +153,8 @@ def test_nothing_watched_makes_a_report_that_says_so(conn: Connection) -> None:
     page = report.page(conn, since=start, until=start + timedelta(days=3), zone=UTC)
 
     assert "No game that is watched has been answered for yet." in page
+    assert "Nothing was planned yet." in page
+    assert "<table" not in page
 
 
 @pytest.fixture

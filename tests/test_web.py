@@ -5,13 +5,14 @@ import json
 import re
 import sqlite3
 from html import unescape
-from html.parser import HTMLParser
 from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from dashboards import HOSTILE, NOTES, WATCH, Dashboard, inhabit, live_and_harvest
 from harvests import STILL, BenchOf
 from jsonschema import Draft202012Validator
+from markup import Page
 from starlette.routing import Route
 
 from harvester.sandbox.world import World
@@ -33,28 +34,12 @@ PAGES = (
 DURING = "since=20d&every=1d"
 
 
-class Markup(HTMLParser):
-    """Collects what a page is made of."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Take an element."""
-        self.elements.append((tag, dict(attrs)))
-
-    def every(self, tag: str) -> list[dict[str, str | None]]:
-        """Tell the attributes of all elements of a kind."""
-        return [attributes for name, attributes in self.elements if name == tag]
-
-
 @pytest.mark.parametrize("place", PAGES)
 def test_every_page_answers_and_takes_its_address_back(dashboard: Dashboard, place: str) -> None:
     answer = dashboard.ask(f"{place}?{DURING}&zone=Europe/Berlin")
 
     assert answer.status_code == 200
+    assert Page(answer.text).faults == []
     assert 'value="Europe/Berlin"' in answer.text
     assert 'value="20d"' in answer.text
 
@@ -64,21 +49,58 @@ def test_the_period_that_was_chosen_is_kept_from_page_to_page(
     dashboard: Dashboard, place: str
 ) -> None:
     answer = dashboard.ask(f"{place}?since=20d&zone=Europe/Berlin")
-    kept = "?since=20d&zone=Europe%2FBerlin"
+    chosen = {("since", "20d"), ("zone", "Europe/Berlin")}
 
-    links = [one["href"] or "" for one in Markup(answer.text).every("a")]
+    links = [one["href"] or "" for one in Page(answer.text).every("a")]
     pages = [
-        one for one in links if re.match(r"/(games|achievements|players|developers)/|/\?|/$", one)
+        one
+        for one in links
+        if re.match(r"/(games|achievements|players|developers|coverage)\b|/\?|/$", one)
     ]
-    assert pages
-    assert all(one.endswith(kept) or "page=" in one for one in pages)
+    assert len(pages) > 2
+    for one in pages:
+        assert chosen <= set(parse_qsl(urlsplit(one).query)), one
+
+
+@pytest.mark.parametrize(
+    "place", ["/games/1?since=yesterday", "/nowhere?zone=Mars", "/?since=now&until=30d"]
+)
+def test_a_period_that_makes_no_sense_is_left_behind_on_the_next_page(
+    dashboard: Dashboard, place: str
+) -> None:
+    links = Page(dashboard.ask(place).text).every("a")
+
+    ways = [one["href"] or "" for one in links if not (one["href"] or "").startswith("#")]
+    assert len(ways) > 3
+    assert {dashboard.ask(one).status_code for one in ways} == {200}
+
+
+def test_the_coverage_of_a_game_says_which_game_it_is(dashboard: Dashboard) -> None:
+    answer = dashboard.ask("/coverage?game=2")
+
+    assert "<bdi>Sonic &amp; Knuckles</bdi>" in answer.text
+    assert 'href="/games/2"' in answer.text
+    assert "<h2" in answer.text
+    assert ">Jobs</h2>" not in answer.text  # which are about all games
+    everything = dashboard.ask("/coverage").text
+    assert "<bdi>" not in everything.partition("<form")[0]
+    assert ">Jobs</h2>" in everything
+
+
+def test_of_what_is_not_watched_nobody_says_that_it_was_looked_at(dashboard: Dashboard) -> None:
+    answer = dashboard.ask("/coverage?game=999")
+
+    assert "as often as planned" not in answer.text
+    assert "Nothing of that is watched." in answer.text
+    assert "Nothing of that" not in dashboard.ask("/coverage?game=2").text
+    assert dashboard.ask("/api/gaps?game=999").status_code == 400
 
 
 @pytest.mark.parametrize("place", PAGES)
 def test_a_page_leads_to_nothing_elsewhere_and_carries_no_script_or_style(
     dashboard: Dashboard, place: str
 ) -> None:
-    page = Markup(dashboard.ask(f"{place}?{DURING}").text)
+    page = Page(dashboard.ask(f"{place}?{DURING}").text)
 
     named = ("src", "href", "srcset", "action")
     addresses = [value for _, own in page.elements for name in named if (value := own.get(name))]
@@ -457,7 +479,7 @@ def test_the_specification_holds_the_numbers_of_the_trend(dashboard: Dashboard) 
 
 
 def test_files_stay_in_the_browser_until_they_change(dashboard: Dashboard) -> None:
-    page = Markup(dashboard.ask("/games/1").text)
+    page = Page(dashboard.ask("/games/1").text)
     places = [str(own["src"]) for own in page.every("script")]
 
     for place in places:

@@ -116,6 +116,25 @@ def test_the_login_gives_a_cookie_that_no_script_sees_and_that_is_not_the_token(
     assert board.ask("/games/1", headers={"cookie": f"{cookie_of(answer)}0"}).status_code == 303
 
 
+@pytest.mark.parametrize(
+    ("headers", "is_secure"),
+    [
+        ({"host": "ra.example.org", "origin": "https://ra.example.org"}, True),
+        ({"host": "ra.example.org", "origin": "http://ra.example.org"}, False),
+        ({}, False),
+    ],
+)
+def test_who_logs_in_by_https_gets_a_cookie_that_goes_by_https_alone(
+    dashboard: Dashboard, headers: dict[str, str], *, is_secure: bool
+) -> None:
+    behind_a_proxy = dashboard.but(door=Door(hosts={"127.0.0.1", "ra.example.org"}, token=TOKEN))
+
+    answer = behind_a_proxy.ask("/login", method="POST", data={"token": TOKEN}, headers=headers)
+
+    assert answer.status_code == 303
+    assert ("; secure" in answer.headers["set-cookie"].lower()) is is_secure
+
+
 def test_a_cookie_of_another_token_is_none(dashboard: Dashboard) -> None:
     other = dashboard.but(door=Door(token="another-token-of-some-length"))
     cookie = cookie_of(other.ask("/login", method="POST",
@@ -313,16 +332,18 @@ def test_a_user_of_postgresql_who_can_only_read_may_be_asked(
             "SELECT count(*) AS games FROM games",
             "SELECT pg_read_file('/etc/hostname')",
             "SELECT repeat('x', 100000) FROM generate_series(1, 500)",
+            "SELECT timestamptz '2026-01-02 03:04:05+00' AS at, interval '90 s' AS length",
         )
     }
     with engine.begin() as conn:
         conn.execute(text("DROP ROLE guest"))
     engine.dispose()
 
-    counted, read, repeated = answers.values()
+    counted, read, repeated, timed = answers.values()
     assert counted.status_code == 200
     assert "permission denied" in read.text
     assert "more than 2,000,000 bytes" in repeated.text
+    assert re.findall("<bdi>(.*?)</bdi>", timed.text) == ["2026-01-02 03:04:05+00:00", "0:01:30"]
 
 
 def test_a_long_answer_is_cut_and_says_so(dashboard: Dashboard) -> None:

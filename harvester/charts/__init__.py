@@ -26,7 +26,6 @@ def specification(
     values: Sequence[str],
     zone: tzinfo = UTC,
     notes: "Iterable[Note]" = (),
-    title: str | None = None,
     theme: str = "light",
 ) -> dict[str, Any]:
     """Turn the rows of a trend's answer into a Vega-Lite specification.
@@ -48,6 +47,6 @@ def specification(
     if len(rows) > MOST_ROWS:
         raise ConfigError(f"{len(rows):,} rows are too many for a picture: choose longer periods")
     asked = compose.Asked(
-        kinds.kind_of(trend), rows, values, zone, list(notes), title, themes.THEMES[theme]
+        kinds.kind_of(trend), rows, values, zone, list(notes), themes.THEMES[theme]
     )
     return compose.specification(asked)

@@ -27,7 +27,6 @@ class Asked:
     values: Sequence[str]
     zone: tzinfo
     notes: Sequence[Note]
-    title: str | None
     theme: themes.Theme
 
     def frame(self) -> Frame:
@@ -61,7 +60,7 @@ def specification(asked: Asked) -> dict[str, Any]:
 
 def _specification(asked: Asked) -> dict[str, Any]:
     picture = _FORMS[_form(asked)](asked) if asked.rows else _empty(asked)
-    title = asked.title or " · ".join(part for part in (asked.kind.title, picture.about) if part)
+    title = " · ".join(part for part in (asked.kind.title, picture.about) if part)
     remarks = _folded(picture.remarks)
     shown = alt.layer(*picture.layers).properties(
         width=WIDTH,

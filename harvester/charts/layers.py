@@ -11,6 +11,7 @@ from typing import Any, Final, Protocol
 
 import altair as alt
 
+from harvester import wording
 from harvester.charts import ticks
 from harvester.charts.curves import Curve, fitted, short
 from harvester.charts.themes import DASHES, SHAPES, Theme
@@ -75,7 +76,7 @@ class Frame:
 
     def when(self, at: datetime) -> str:
         """Write an instant as the clock of the zone shows it."""
-        return f"{at.astimezone(self.zone):%Y-%m-%d %H:%M}"
+        return wording.instant(at, self.zone)
 
 
 def millis(at: datetime) -> int:

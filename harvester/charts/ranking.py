@@ -15,7 +15,7 @@ ROW: Final = 19  # pixels
 
 def drawn(frame: Frame, curves: Sequence[Curve], unit: str) -> list[alt.Chart]:
     """Draw where each series began (hollow) and is now (full)."""
-    rows = sorted((row for own in curves for row in _row(frame, own)), key=lambda row: row["now"])
+    rows = sorted((row for own in curves for row in _row(own)), key=lambda row: row["now"])
     names = [row["name"] for row in rows]
     most = max((max(row["now"], row["then"]) for row in rows), default=0)
     axis = ticks.numbers(0, most, is_share=unit.startswith("share"))
@@ -43,10 +43,7 @@ def drawn(frame: Frame, curves: Sequence[Curve], unit: str) -> list[alt.Chart]:
     ]  # fmt: skip
 
 
-def _row(frame: Frame, curve: Curve) -> list[dict[str, Any]]:
-    known = [(at, value) for at, value in curve.points if value is not None]
-    if not known:
-        return []
-    (first, then), (last, now) = known[0], known[-1]
-    told = {"since": frame.when(first), "until": frame.when(last)}
-    return [{"series": curve.name, "name": short(curve.name, 40), "then": then, "now": now, **told}]
+def _row(curve: Curve) -> list[dict[str, Any]]:
+    known = [value for _, value in curve.points if value is not None]
+    named = {"series": curve.name, "name": short(curve.name, 40)}
+    return [{**named, "then": known[0], "now": known[-1]}] if known else []

@@ -1,27 +1,27 @@
 """`harvester gaps`: when something was not looked at, and why."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final, TypedDict, Unpack
 
 import click
 from sqlalchemy import Connection
 
 from harvester import clock
+from harvester.cli.jobs import several_jobs
 from harvester.cli.options import (
     Globals,
-    Name,
     common,
     in_format,
     option,
     several_developers,
     several_games,
     several_users,
+    until_now,
 )
 from harvester.cli.reading import reading
 from harvester.cli.session import note, show
-from harvester.cli.timespan import timespan
-from harvester.config import JOBS
+from harvester.cli.timespan import bounds, timespan
 from harvester.errors import ConfigError
 from harvester.store import gaps as found
 
@@ -39,11 +39,11 @@ class _Asked(TypedDict):
 
 @click.command()
 @option("--since", metavar="WHEN", help="A date, a time, or an age; else 30d, as in `status`.")
-@option("--until", default="now", show_default=True, metavar="WHEN", help="The same.")
+@until_now
 @several_games
 @several_users
 @several_developers
-@option("--job", "jobs", type=Name(JOBS), multiple=True, metavar="JOB", help="A job by its name.")
+@several_jobs
 @option("--each", "is_each", is_flag=True, help="Unlock lists one by one, not by game.")
 @in_format
 @common
@@ -78,7 +78,7 @@ def gaps(
     told = [_readable(row) for row in rows if since or row["reason"] != found.UNWATCHED]
     show(told, found.COLUMNS, form)
     if not told:
-        note(_all_well(span.since, span.until))
+        note(f"no holes between {bounds(span)}")
 
 
 def _must_match(conn: Connection, about: found.About) -> None:
@@ -92,7 +92,3 @@ def _readable(row: Mapping[str, Any]) -> dict[str, Any]:
     """Write how long it was as hours, minutes and seconds, which spreadsheets understand."""
     seconds = row["duration"] // timedelta(seconds=1)
     return {**row, "duration": f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"}
-
-
-def _all_well(since: datetime, until: datetime) -> str:
-    return f"no holes between {since:%Y-%m-%d %H:%M} and {until:%Y-%m-%d %H:%M} UTC"

@@ -8,9 +8,9 @@ import click
 from sqlalchemy import Connection
 
 from harvester import clock
+from harvester.cli.jobs import several_jobs
 from harvester.cli.options import (
     Globals,
-    Name,
     common,
     in_format,
     option,
@@ -23,14 +23,9 @@ from harvester.cli.reading import annotating, reading
 from harvester.cli.session import note as say
 from harvester.cli.session import show
 from harvester.cli.timespan import instant
-from harvester.endpoints import ENDPOINTS
 from harvester.store import notes, subjects
 
 _COLUMNS: Final = tuple(field.name for field in fields(notes.Note))
-several_jobs = option(
-    "--job", "jobs", type=Name(tuple(ENDPOINTS)), multiple=True, metavar="JOB",
-    help="What a job collects; may be repeated.",
-)  # fmt: skip
 
 
 class _About(TypedDict):
@@ -82,8 +77,8 @@ def add(
 @several_users
 @several_developers
 @several_jobs
-@option("--since", help="A date, a time, or an age; else all.")
-@option("--until", help="The same.")
+@option("--since", metavar="WHEN", help="A date, a time, or an age; else all.")
+@option("--until", metavar="WHEN", help="The same.")
 @in_format
 @common
 @click.pass_obj

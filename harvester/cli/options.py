@@ -175,3 +175,9 @@ several_achievements = option(
     "--achievement", "achievements", type=Id(), multiple=True, metavar="ID",
     help="An achievement by its id; may be repeated.",
 )  # fmt: skip
+since_30d = option(
+    "--since", default="30d", show_default=True, metavar="WHEN", help="A date, a time, or an age.",
+)  # fmt: skip
+until_now = option(
+    "--until", default="now", show_default=True, metavar="WHEN", help="The same.",
+)  # fmt: skip

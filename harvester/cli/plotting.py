@@ -3,19 +3,18 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import click
 
 from harvester.cli.options import option
 from harvester.cli.saved import save
 from harvester.cli.session import note
+from harvester.pictures import FORMS
 from harvester.store.notes import Note
 from harvester.store.trends import TRENDS
 
 Row = Mapping[str, Any]
-
-FORMS: Final = ("png", "svg", "html")
 
 
 class _PictureFile(click.ParamType[Path]):

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from harvester import clock
-from harvester.cli.options import Globals, common, option
+from harvester.cli.options import Globals, common, since_30d, until_now
 from harvester.cli.reading import reading
 from harvester.cli.saved import save
 from harvester.cli.session import note
@@ -15,8 +15,8 @@ from harvester.cli.timespan import timespan
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
-@option("--since", default="30d", show_default=True, help="A date, a time, or an age.")
-@option("--until", default="now", show_default=True, help="The same.")
+@since_30d
+@until_now
 @common
 @click.pass_obj
 def report(chosen: Globals, *, file: Path, since: str, until: str) -> None:

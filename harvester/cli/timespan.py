@@ -1,9 +1,14 @@
 """`--since`, `--until` and other instants of the commands that ask about time."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, tzinfo
+from typing import TypeVar
 
+from harvester import wording
 from harvester.errors import ConfigError
 from harvester.store.series import Span, parse_instant
+
+T = TypeVar("T")
 
 
 def timespan(since: str, until: str, *, now: datetime, zone: tzinfo = UTC) -> Span:
@@ -14,9 +19,15 @@ def timespan(since: str, until: str, *, now: datetime, zone: tzinfo = UTC) -> Sp
     start = past("--since", since, now=now, zone=zone)
     end = min(instant("--until", until, now=now, zone=zone), now)
     if start >= end:
-        ends = f"{start:%Y-%m-%d %H:%M} and {end:%Y-%m-%d %H:%M}"
+        ends = bounds(Span(start, end))
         raise ConfigError(f"nothing lies between {ends}; --since is to be before --until")
     return Span(start, end)
+
+
+def bounds(span: Span) -> str:
+    """Write both ends for a line that speaks of what lies between."""
+    since, until = (wording.instant(end, UTC) for end in span)
+    return f"{since} and {until} UTC"
 
 
 def past(name: str, text: str, *, now: datetime, zone: tzinfo = UTC) -> datetime:
@@ -29,7 +40,12 @@ def past(name: str, text: str, *, now: datetime, zone: tzinfo = UTC) -> datetime
 
 def instant(name: str, text: str, *, now: datetime, zone: tzinfo = UTC) -> datetime:
     """Read what an option says; `ConfigError` where that is no instant."""
+    return read(name, text, lambda own: parse_instant(own, now, zone))
+
+
+def read(name: str, text: str, parse: Callable[[str], T]) -> T:
+    """Parse what an option says; `ConfigError` where that is not possible."""
     try:
-        return parse_instant(text, now, zone)
+        return parse(text)
     except ValueError as wrong:
         raise ConfigError(f"{name} {text}: {wrong}") from None

@@ -7,10 +7,18 @@ import click
 from sqlalchemy import Connection
 
 from harvester import clock
-from harvester.cli.options import Globals, Name, common, in_format, option
+from harvester.cli.options import (
+    Globals,
+    Name,
+    common,
+    in_format,
+    option,
+    since_30d,
+    until_now,
+)
 from harvester.cli.reading import reading
 from harvester.cli.session import note, show
-from harvester.cli.timespan import timespan
+from harvester.cli.timespan import bounds, timespan
 from harvester.store.series import Span
 from harvester.store.top import RANKINGS, ranked
 
@@ -32,8 +40,8 @@ class _Asked(TypedDict):
 @click.command()
 @click.argument("name", required=False, type=Name(list(RANKINGS)), metavar="[RANKING]")
 @click.option("--list", "is_list", is_flag=True, help="List the rankings there are.")
-@option("--since", default="30d", show_default=True, help="A date, a time, or an age.")
-@option("--until", default="now", show_default=True, help="The same.")
+@since_30d
+@until_now
 @option("--limit", type=click.IntRange(1, MOST), help="How many: else 10, or 3 of each ranking.")
 @option(
     "--by",
@@ -66,8 +74,7 @@ def top(
             rows = _ranked(conn, name, span, asked["limit"] or USUAL, asked["by"])
     show(rows, RANKINGS[name].columns if name else OVERVIEW, form)
     if not rows:
-        ends = f"{span.since:%Y-%m-%d %H:%M} and {span.until:%Y-%m-%d %H:%M}"
-        note(f"no change was seen between {ends}")
+        note(f"no change was seen between {bounds(span)}")
 
 
 def _few(

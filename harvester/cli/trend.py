@@ -2,10 +2,10 @@
 
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, TypedDict, TypeVar, Unpack
+from typing import Any, Final, TypedDict, Unpack
 from zoneinfo import ZoneInfo
 
 import click
@@ -21,15 +21,16 @@ from harvester.cli.options import (
     several_developers,
     several_games,
     several_users,
+    since_30d,
+    until_now,
 )
 from harvester.cli.plotting import beside, draw, plot
 from harvester.cli.reading import reading
 from harvester.cli.session import note, show
-from harvester.cli.timespan import past, timespan
+from harvester.cli.timespan import past, read, timespan
 from harvester.errors import ConfigError
 from harvester.store import series, trends
 
-T = TypeVar("T")
 Row = dict[str, Any]
 
 _LISTED: Final = ("name", "options", "values", "shows")
@@ -60,14 +61,14 @@ class _Asked(TypedDict):
 @several_achievements
 @several_users
 @several_developers
-@option("--since", default="30d", show_default=True, help="A date, a time, or an age.")
-@option("--until", default="now", show_default=True, help="The same.")
+@since_30d
+@until_now
 @option("--every", default="1d", show_default=True, help="1h, 6h, 1d, 1w, 1mo ...")
 @option("--timezone", "zone", type=Zone(), help="Whose calendar and clock; else UTC's.")
 @option("--range", "is_range", is_flag=True, help="Also the least and the most in each period.")
 @option("--delta", "is_delta", is_flag=True, help="Also the change since the last known point.")
-@option("--at", help="With distribution: as it was then, in numbers.")
-@option("--vs", help="And beside it, as it was then.")
+@option("--at", metavar="WHEN", help="With distribution: as it was then, in numbers.")
+@option("--vs", metavar="WHEN", help="And beside it, as it was then.")
 @plot
 @in_format
 @common
@@ -135,7 +136,7 @@ def _options(one: trends.Trend) -> str:
 
 def _answered(chosen: Globals, name: str, **asked: Unpack[_Asked]) -> trends.Answer:
     zone = asked["zone"] or UTC
-    every = _read("--every", asked["every"], series.parse_every)
+    every = read("--every", asked["every"], series.parse_every)
     span = timespan(asked["since"], asked["until"], now=clock.now(), zone=zone)
     with reading(chosen) as engine, engine.connect() as conn:
         return trends.answer(
@@ -171,13 +172,6 @@ def _moments(asked: _Asked) -> tuple[datetime, datetime | None]:
     now, zone = clock.now(), asked["zone"] or UTC
     at, vs = (past(f"--{name}", asked[name] or "now", now=now, zone=zone) for name in ("at", "vs"))
     return at, vs if asked["vs"] else None
-
-
-def _read(name: str, text: str, parse: Callable[[str], T]) -> T:
-    try:
-        return parse(text)
-    except ValueError as wrong:
-        raise ConfigError(f"{name} {text}: {wrong}") from None
 
 
 def _barred(rows: list[Row], name: str, form: str) -> list[Row]:

@@ -15,6 +15,7 @@ from harvester.errors import ConfigError
 from harvester.report.content import Range, gathered
 from harvester.report.figures import dark_style, when
 from harvester.text import one_line
+from harvester.wording import share
 
 _TEMPLATE: Final = Path(__file__).with_name("page.html.j2")
 
@@ -34,7 +35,7 @@ def page(conn: Connection, *, since: datetime, until: datetime, zone: tzinfo) ->
     )  # fmt: skip
     told = gathered(Range(conn, since, until, zone))
     template = engine.from_string(_TEMPLATE.read_text(encoding="utf-8"))
-    return template.render(told=told, dark=dark_style(), when=when)
+    return template.render(told=told, dark=dark_style(), when=when, share=share)
 
 
 def _harmless(value: object) -> object:

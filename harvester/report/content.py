@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection
 
-from harvester import charts
+from harvester import charts, wording
 from harvester.charts import sparklines
 from harvester.charts.ticks import zone_name
 from harvester.report import figures
@@ -42,7 +42,7 @@ class Course:
     @property
     def now(self) -> str:
         """The newest one that is known."""
-        return figures.number(self.known[-1] if self.known else None)
+        return wording.number(self.known[-1] if self.known else None)
 
     @property
     def moved(self) -> float:
@@ -52,7 +52,7 @@ class Course:
     @property
     def change(self) -> str:
         """The same in words."""
-        return figures.change(self.known[0], self.known[-1]) if self.known else figures.UNKNOWN
+        return figures.change(self.known[0], self.known[-1]) if self.known else wording.NOTHING
 
     @property
     def strokes(self) -> Sequence[str]:

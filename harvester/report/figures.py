@@ -9,20 +9,18 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import Any, Final
 
-from harvester import pictures
+from harvester import pictures, wording
 from harvester.charts.themes import DARK, LIGHT
+from harvester.wording import NOTHING, SHARE_DIGITS
 
 Row = Mapping[str, Any]
 
 WIDTH: Final = 500
-UNKNOWN: Final = "\u2013"  # a dash
 _NOISE: Final = re.compile(
     r' (?:class|role|pointer-events|aria-[a-z]+|version|xmlns:xlink|font-style="normal")="[^"]*"'
 )
 _EMPTY: Final = re.compile(r'<path d="" ?[^>]*/>|<path d="M0,0h[^"]*"[^>]*display="none"[^>]*/>')
 _SIZE: Final = re.compile(r' (?:width|height)="[0-9]+"')
-_DIGITS: Final = 2
-_SHARES: Final = ("rarity", "rarity_hardcore", "completion", "completion_hardcore")
 
 
 @dataclass(frozen=True)
@@ -66,9 +64,12 @@ def dark_style() -> Iterable[tuple[str, str]]:
 
 def over_time(rows: Iterable[Row], values: Sequence[str], zone: tzinfo) -> Table:
     """List values by time, the newest first; columns that tell nothing are left out."""
-    listed = [row for row in reversed(list(rows)) if row.get("is_promoted") is not False]
+    listed = list(rows)[::-1]
     told = [name for name in values if any(row.get(name) is not None for row in listed)]
-    cells = [[when(row["time"], zone), *(number(row.get(name)) for name in told)] for row in listed]
+    cells = [
+        [when(row["time"], zone), *(wording.number(row.get(name)) for name in told)]
+        for row in listed
+    ]
     return Table(["until", *(name.replace("_", " ") for name in told)], cells)
 
 
@@ -83,7 +84,7 @@ def then_and_now(
     for row in rows:
         if row.get(value) is not None:
             known.setdefault(tuple(row[name] for name in label), []).append(row[value])
-    is_share = value in _SHARES
+    is_share = wording.is_share(value)
     lines = sorted(known.items(), key=_by_bucket if "unlocked" in label else _by_last)
     cells = [[*map(_word, key), *_compared(own, is_share=is_share)] for key, own in lines]
     return Table([*heads, "then", "now", "change"], cells)
@@ -91,8 +92,8 @@ def then_and_now(
 
 def _compared(values: Sequence[float], *, is_share: bool) -> list[str]:
     then, now = values[0], values[-1]
-    told = [number(own, is_share=is_share) for own in (then, now)]
-    return [*told, change(then, now, is_share=is_share)]
+    write = wording.share if is_share else wording.number
+    return [write(then), write(now), change(then, now, is_share=is_share)]
 
 
 def _by_last(line: tuple[Any, Sequence[float]]) -> float:
@@ -106,27 +107,16 @@ def _by_bucket(line: tuple[tuple[int, bool], Any]) -> tuple[int, bool]:
 def _word(value: object) -> str:
     if isinstance(value, bool):
         return "hardcore" if value else "casual"
-    return UNKNOWN if value is None else str(value)
+    return NOTHING if value is None else str(value)
 
 
-def when(at: datetime, zone: tzinfo) -> str:
+def when(at: datetime | None, zone: tzinfo) -> str:
     """Write an instant as the clock of a zone shows it, without a midnight."""
-    local = at.astimezone(zone)
-    is_midnight = (local.hour, local.minute) == (0, 0)
-    return f"{local:%Y-%m-%d}" if is_midnight else f"{local:%Y-%m-%d %H:%M}"
+    return wording.instant(at, zone).removesuffix(" 00:00")
 
 
-def number(value: float | None, *, is_share: bool = False) -> str:
-    """Write a number for people; a dash where it is not known."""
-    if value is None:
-        return UNKNOWN
-    return f"{value:.{_DIGITS}%}" if is_share else f"{value:,}"
-
-
-def change(then: float | None, now: float | None, *, is_share: bool = False) -> str:
+def change(then: float, now: float, *, is_share: bool = False) -> str:
     """Write a difference with its sign; of shares in percentage points."""
-    if then is None or now is None:
-        return UNKNOWN
     if is_share:
-        return f"{(now - then) * 100:+.{_DIGITS}f}" if now != then else "0"
+        return f"{(now - then) * 100:+.{SHARE_DIGITS}f}" if now != then else "0"
     return f"{now - then:+,}" if now != then else "0"

@@ -77,7 +77,10 @@ def holes(request: Request) -> Response:
     form, during, site = _form(request), asked.window(request), site_of(request)
     games = asked.ids(request.query_params.getlist("game")[: asked.MOST_KEYS], "game")
     with reading(site) as conn:
-        rows = health.holes(conn, games, during, at=site.now())
+        about = health.about(games)
+        if games and not gaps.is_any(conn, about):
+            raise ConfigError("nothing that is watched fits that")
+        rows = health.holes(conn, about, during, at=site.now())
     return _sent(rows, gaps.COLUMNS, form, "gaps")
 
 

@@ -1,6 +1,7 @@
 """What a request asks for: its period, its keys, its numbers. The address is all there is."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, TypeVar
@@ -68,8 +69,15 @@ def _words(query: QueryParams, site: Site) -> dict[str, str]:
     return {name: word(query, name) or usual[name] for name in PERIOD}
 
 
-def kept(query: QueryParams) -> str:
-    """Write the period that was chosen as what follows the address of another page."""
+def kept(request: Request) -> str:
+    """Write the period that was chosen, if it makes one, as what follows another page's address."""
+    with suppress(ConfigError):
+        window(request)
+        return _chosen(request.query_params)
+    return ""
+
+
+def _chosen(query: QueryParams) -> str:
     chosen = {name: query[name] for name in PERIOD if query.get(name)}
     return f"?{urlencode(chosen)}" if chosen else ""
 

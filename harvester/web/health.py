@@ -19,15 +19,16 @@ def pulse(conn: Connection, *, at: datetime) -> tuple[bool, str]:
     return report.health(conn, at=at, within=PULSE)
 
 
-def holes(
-    conn: Connection, of_games: Sequence[int], during: Window, *, at: datetime
-) -> list[dict[str, Any]]:
-    """Tell when something was not looked at, the newest first.
-
-    Unlock lists are so many that they are told for named games alone.
-    """
+def about(of_games: Sequence[int]) -> gaps.About:
+    """Say what holes are told of; unlock lists are so many that it takes the name of a game."""
     jobs = [name for name in ENDPOINTS if name != "unlocks"]
-    about = gaps.About(games=of_games) if of_games else gaps.About(jobs=jobs)
+    return gaps.About(games=of_games) if of_games else gaps.About(jobs=jobs)
+
+
+def holes(
+    conn: Connection, about: gaps.About, during: Window, *, at: datetime
+) -> list[dict[str, Any]]:
+    """Tell when something was not looked at, the newest first."""
     found = gaps.holes(conn, since=during.since, until=during.until, at=at, about=about)
     return found[::-1]
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 from typing import Any, Final
 
 from harvester.web.templating import cell, segment, words
@@ -12,7 +12,7 @@ Link = Callable[[Row], str | None]
 
 MOST_ROWS: Final = 500
 LONG: Final = 30  # rows; more of them scroll in a box of their own
-_PROSE: Final = ("notes", "last_error", "description", "note")
+_PROSE: Final = ("notes", "last_error")
 _ASIDE: Final = ("console", "before")  # what a phone has no room for
 
 
@@ -69,7 +69,7 @@ class Table:
 
 
 def table(
-    caption: str, rows: Iterable[Row], columns: Sequence[Column], zone: tzinfo | None = None
+    caption: str, rows: Iterable[Row], columns: Sequence[Column], zone: tzinfo = UTC
 ) -> Table:
     """Make a table of these columns; it ends after `MOST_ROWS`, and says so."""
     every = list(rows)
@@ -79,7 +79,7 @@ def table(
     return Table(caption, columns, shown, remark)
 
 
-def _cell(row: Row, column: Column, zone: tzinfo | None) -> Cell:
+def _cell(row: Row, column: Column, zone: tzinfo) -> Cell:
     value = row.get(column.name)
     if isinstance(value, list):
         return Cell(_range(value), points=value)
@@ -132,5 +132,4 @@ def player_at(row: Row) -> str | None:
 
 def developer_at(row: Row) -> str | None:
     """Tell where the page of a row's developer is."""
-    who = row.get("who") or row.get("author_ulid") or row.get("developer")
-    return f"/developers/{segment(who)}" if who else None
+    return f"/developers/{segment(row['who'])}" if row["who"] else None

@@ -41,7 +41,7 @@ async def enter(request: Request) -> Response:
         max_age=LASTS_SECONDS,
         httponly=True,
         samesite="strict",
-        secure=request.url.scheme == "https",
+        secure=request.headers.get("origin", "").startswith("https://"),  # behind a proxy, too
     )
     return response
 

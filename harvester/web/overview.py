@@ -2,13 +2,14 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import Response
 
-from harvester.store import board
+from harvester.store import board, cards, gaps
 from harvester.web import asked, health, listing
 from harvester.web.answers import answered
 from harvester.web.asked import Window
@@ -95,11 +96,6 @@ def _people(conn: Connection) -> Sequence[Table]:
     )
 
 
-def _jobs(conn: Connection, request: Request, during: Window) -> Table:
-    rows = board.jobs(conn, at=site_of(request).now())
-    return table("Jobs", rows, _JOBS, during.zone)
-
-
 _JOBS: Final = (
     Column("job"),
     Column("polls", "Watched", is_number=True),
@@ -112,20 +108,33 @@ _JOBS: Final = (
 
 
 def coverage(request: Request) -> Response:
-    """Show how well everything was looked at; unlock lists only where one game is asked for."""
+    """Show how well everything was looked at; unlock lists only where a game is asked for."""
     site, during = site_of(request), asked.window(request)
-    games = asked.ids(request.query_params.getlist("game"), "game")
+    games = asked.ids(request.query_params.getlist("game")[:1], "game")
+    about = health.about(games)
     with reading(site) as conn:
-        found = health.holes(conn, games[:1], during, at=site.now())
+        found = health.holes(conn, about, during, at=site.now())
         return page(
             request,
             "coverage.html",
             during=during,
-            game=games[0] if games else None,
+            game=_named(conn, games[0]) if games else None,
+            is_watched=gaps.is_any(conn, about),
             holes=table("When nobody looked", found, _HOLES, during.zone),
-            jobs=_jobs(conn, request, during),
-            failing=table("Polls that fail", health.failing(conn), _FAILING, during.zone),
+            state=() if games else _state(conn, during, at=site.now()),
         )
+
+
+def _state(conn: Connection, during: Window, *, at: datetime) -> Sequence[Table]:
+    """Tell how all jobs are doing, and which polls fail if any do."""
+    failing = table("Polls that fail", health.failing(conn), _FAILING, during.zone)
+    jobs = table("Jobs", board.jobs(conn, at=at), _JOBS, during.zone)
+    return [failing, jobs] if failing.rows else [jobs]
+
+
+def _named(conn: Connection, own: int) -> Mapping[str, Any]:
+    card = cards.game(conn, own)
+    return {"game_id": own, "game": _called({"game_id": own, "game": card and card["title"]})}
 
 
 _HOLES: Final = (

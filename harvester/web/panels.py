@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from harvester.charts.kinds import KINDS
 from harvester.store.notes import Note
-from harvester.store.trends import TRENDS, Answer
+from harvester.store.trends import Answer
 from harvester.web import listing
 from harvester.web.answers import TooMuch, answered
 from harvester.web.asked import Window
@@ -70,7 +70,7 @@ def panels(
     conn: Connection, plots: Sequence[Plot], keys: Keys, during: Window, *, of: str
 ) -> list[Panel]:
     """Fill in plots. Raises `ConfigError` where a key is not known."""
-    return [_panel(conn, plot, keys, during, of) for plot in plots if plot.trend in TRENDS]
+    return [_panel(conn, plot, keys, during, of) for plot in plots]
 
 
 def _panel(conn: Connection, plot: Plot, keys: Keys, during: Window, of: str) -> Panel:

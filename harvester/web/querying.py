@@ -18,7 +18,8 @@ from harvester.stop import Stop
 from harvester.store.sql import Line, require_modest, run_query
 from harvester.web.listing import Cell, Column, Table
 from harvester.web.site import Site, site_of
-from harvester.web.templating import cell, page
+from harvester.web.templating import page
+from harvester.wording import NOTHING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -105,4 +106,4 @@ def _cells(line: Line) -> list[Cell]:
 def _plain(value: object) -> str:
     if isinstance(value, bytes):
         return value.hex()
-    return str(value) if isinstance(value, int | float) else cell(value)
+    return NOTHING if value is None else str(value)

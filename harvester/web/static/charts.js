@@ -38,7 +38,7 @@ async function interactive(figure) {
   const caption = document.createElement("figcaption");
   caption.textContent = remarks;
   figure.replaceChildren(place, caption);
-  specification.width = Math.max(260, figure.clientWidth);
+  specification.width = "container"; // also when the window changes
   const { view } = await window.vegaEmbed(place, specification, OPTIONS);
   figure.view = view;
   figure.dataset.state = "drawn";

@@ -1,6 +1,7 @@
 """When something was not observed although it was watched, and why."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -324,3 +325,25 @@ def test_an_interruption_of_a_clock_that_stepped_back_took_no_time(conn: Connect
     interruptions.end(conn, at=NOW - HOUR)
     (row,) = conn.execute(schema.interruptions.select())
     assert (row.started_at, row.ended_at) == (NOW, NOW)
+
+
+def test_the_newest_holes_are_told_alone_and_as_all_tell_them(conn: Connection) -> None:
+    plan(conn, TICKETS, replace(TICKETS, target="game 2", game_id=2), since=40)
+    for poll, looks in ((1, (40, 30, 20, 1)), (2, (40, 25, 5, 1))):
+        for ago in looks:
+            look(conn, ago, poll=poll)
+    asked: dict[str, Any] = {
+        "since": NOW - 40 * HOUR,
+        "until": NOW,
+        "at": NOW,
+        "about": About(games=[1, 2]),
+    }
+
+    every = gaps.newest(conn, **asked)
+    assert [row["to_at"] for row in every] == sorted((row["to_at"] for row in every), reverse=True)
+    assert sorted(every, key=str) == sorted(gaps.holes(conn, **asked), key=str)
+    assert gaps.newest(conn, **asked, most=2) == every[:2]
+    assert [(row["game_id"], row["to_at"]) for row in every[:2]] == [
+        (1, NOW - HOUR),
+        (2, NOW - HOUR),
+    ]

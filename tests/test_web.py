@@ -18,7 +18,7 @@ from starlette.routing import Route
 from harvester.sandbox.world import World
 from harvester.store import trends
 from harvester.store.trends import TRENDS
-from harvester.web import app, listing, openapi
+from harvester.web import app, listing, openapi, overview
 from harvester.web.api import FORMATS
 from harvester.web.templating import environment
 
@@ -85,6 +85,21 @@ def test_the_coverage_of_a_game_says_which_game_it_is(dashboard: Dashboard) -> N
     everything = dashboard.ask("/coverage").text
     assert "<bdi>" not in everything.partition("<form")[0]
     assert ">Jobs</h2>" in everything
+
+
+def test_of_many_gaps_the_newest_are_on_the_page_and_all_in_the_data(
+    dashboard: Dashboard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (listing, overview):
+        monkeypatch.setattr(module, "MOST_ROWS", 2)
+    every = dashboard.ask("/api/gaps?since=90d").json()
+    assert len(every) > 2
+
+    told = dashboard.ask("/coverage?since=90d").text
+    assert "The newest 2. All of them are in the data below." in told
+    section = told.partition("When nobody looked")[2].partition("</table>")[0]
+    assert section.count("<tr") == 1 + 2
+    assert every[0]["target"] in section
 
 
 def test_of_what_is_not_watched_nobody_says_that_it_was_looked_at(dashboard: Dashboard) -> None:

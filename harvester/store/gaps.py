@@ -7,9 +7,10 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
+from operator import itemgetter
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, or_, select
 
 from harvester.store import coverage, reasons, schema
 from harvester.store.coverage import Window
@@ -65,12 +66,30 @@ def holes(
     Cost: O(polls, looks that came late in that time, and what is known of it).
     """
     window = Window(since, min(until, at), at, about.conditions())
-    found = [(row, _hole(row)) for row in _found(conn, window, about)]
-    known = reasons.read(conn, [hole for _, hole in found], at=at)
-    told = [one for row, hole in found for one in _rows(row, hole, known)]
+    told = _explained(conn, _found(conn, window, about), at)
     told += _unwatched(conn, window, about)
     told.sort(key=_order)
     return told if is_each else list(_folded(told))
+
+
+def newest(
+    conn: Connection,
+    *,
+    since: datetime,
+    until: datetime,
+    at: datetime,
+    about: About,
+    most: int | None = None,
+) -> list[dict[str, Any]]:
+    """Return what `holes` returns, the newest first, and with `most` so many holes at the most.
+
+    Cost: as of `holes`, but only the holes that are told are explained.
+    """
+    window = Window(since, min(until, at), at, about.conditions())
+    told = _explained(conn, _found(conn, window, about, most), at)
+    told += _unwatched(conn, window, about)
+    told.sort(key=_order)
+    return sorted(_folded(told), key=itemgetter("to_at"), reverse=True)
 
 
 def is_any(conn: Connection, about: About) -> bool:
@@ -78,10 +97,21 @@ def is_any(conn: Connection, about: About) -> bool:
     return conn.execute(select(polls.c.id).where(*about.conditions()).limit(1)).first() is not None
 
 
-def _found(conn: Connection, window: Window, about: About) -> Iterable[Row[Any]]:
+def _found(
+    conn: Connection, window: Window, about: About, most: int | None = None
+) -> Iterable[Row[Any]]:
     own = coverage.holes(window)
     query = select(own, *LABEL).join(polls, polls.c.id == own.c.poll_id)
-    return conn.execute(query.where(*about.conditions(), own.c.from_at < own.c.to_at))
+    found = query.where(*about.conditions(), own.c.from_at < own.c.to_at)
+    ids = (func.coalesce(polls.c[name], 0) for name in ("game_id", "achievement_id"))
+    newest_first = (own.c.to_at.desc(), polls.c.job, *ids, polls.c.target)  # see `_order`
+    return conn.execute(found.order_by(*newest_first).limit(most) if most else found)
+
+
+def _explained(conn: Connection, found: Iterable[Row[Any]], at: datetime) -> list[dict[str, Any]]:
+    holes = [(row, _hole(row)) for row in found]
+    known = reasons.read(conn, [hole for _, hole in holes], at=at)
+    return [one for row, hole in holes for one in _rows(row, hole, known)]
 
 
 def _hole(row: Row[Any]) -> Hole:

@@ -26,11 +26,11 @@ def about(of_games: Sequence[int]) -> gaps.About:
 
 
 def holes(
-    conn: Connection, about: gaps.About, during: Window, *, at: datetime
+    conn: Connection, about: gaps.About, during: Window, *, at: datetime, most: int | None = None
 ) -> list[dict[str, Any]]:
-    """Tell when something was not looked at, the newest first."""
-    found = gaps.holes(conn, since=during.since, until=during.until, at=at, about=about)
-    return found[::-1]
+    """Tell when something was not looked at, the newest first, so many holes at the most."""
+    since, until = during.since, during.until
+    return gaps.newest(conn, since=since, until=until, at=at, about=about, most=most)
 
 
 def failing(conn: Connection) -> board.Rows:

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -13,7 +14,7 @@ from harvester.store import board, cards, gaps
 from harvester.web import asked, health, listing
 from harvester.web.answers import answered
 from harvester.web.asked import Window
-from harvester.web.listing import Column, Table, table
+from harvester.web.listing import MOST_ROWS, Column, Table, table
 from harvester.web.movements import movements
 from harvester.web.site import reading, site_of
 from harvester.web.templating import page
@@ -113,16 +114,27 @@ def coverage(request: Request) -> Response:
     games = asked.ids(request.query_params.getlist("game")[:1], "game")
     about = health.about(games)
     with reading(site) as conn:
-        found = health.holes(conn, about, during, at=site.now())
         return page(
             request,
             "coverage.html",
             during=during,
             game=_named(conn, games[0]) if games else None,
             is_watched=gaps.is_any(conn, about),
-            holes=table("When nobody looked", found, _HOLES, during.zone),
+            holes=_holes(conn, about, during, at=site.now()),
             state=() if games else _state(conn, during, at=site.now()),
         )
+
+
+def _holes(conn: Connection, about: gaps.About, during: Window, *, at: datetime) -> Table:
+    """Tell the newest holes; of a game all, for its unlock lists are told together."""
+    most = None if about.games else MOST_ROWS + 1
+    found = health.holes(conn, about, during, at=at, most=most)
+    told = table("When nobody looked", found, _HOLES, during.zone)
+    is_cut = told.remark and most
+    return replace(told, remark=f"The newest {MOST_ROWS:,}. {_ALL_OF_THEM}") if is_cut else told
+
+
+_ALL_OF_THEM: Final = "All of them are in the data below."
 
 
 def _state(conn: Connection, during: Window, *, at: datetime) -> Sequence[Table]:

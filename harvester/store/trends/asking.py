@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
 from sqlalchemy import Connection
@@ -35,7 +36,7 @@ class Question:
     is_range: bool = False
     is_delta: bool = False
 
-    @property
+    @cached_property
     def ends(self) -> list[datetime]:
         """The end of every period."""
         return [span.until for span in self.spans]

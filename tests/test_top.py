@@ -211,6 +211,14 @@ def test_rarity_without_players_is_not_told(known: Connection) -> None:
     assert ask(known, "rarity") == []
 
 
+def test_rarity_is_not_ranked_where_unlocks_were_seen_first_and_stood_still(
+    known: Connection,
+) -> None:
+    players(known, 1, (100, 100), (15, 200))
+    unlocks(known, 11, (20, 10))
+    assert ask(known, "rarity") == []
+
+
 def test_mastery_follows_a_set_that_grew(known: Connection) -> None:
     bucket(known, 1, (100, 30), (20, 35))
     bucket(known, 2, (100, 9), (20, 12))

@@ -64,7 +64,8 @@ def holes(window: Window) -> Subquery:
 
     `began_at` and `ended_at` tell its ends where they lie outside of the window; `is_first`
     tells that the poll had not been looked at before.
-    Cost: O(polls, looks of the window that came late): one in time is not even read.
+    Cost: O(polls, looks since the window began that came late or failed): one in time is not
+    even read.
     """
     times = window.times
     return union_all(_between(times), _since_the_last(times)).subquery("holes")

@@ -62,7 +62,7 @@ def holes(
     `achievement_id`. The unlock lists of a game are told together, unless `is_each`. The time
     before a target was watched is told, too, and lies outside of its coverage: all others
     add up to what that lacks.
-    Cost: O(evidence in that time, failures), memory for the holes alone.
+    Cost: O(polls, looks since then that came late, failures), memory for the holes alone.
     """
     window = Window(since, min(until, at), at, about.conditions())
     found = [(row, _hole(row)) for row in _found(conn, window, about)]

@@ -115,7 +115,10 @@ def _by_key(
 def _looked(
     question: Question, seen: ColumnElement[bool], untold: Untold
 ) -> Iterator[tuple[Row[Any], Looks]]:
-    """Tell of every poll when it looked; in one statement, O(polls, holes in the range)."""
+    """Tell of every poll when it looked, in one statement.
+
+    Cost: O(polls, looks since the range began that came late or failed).
+    """
     rows = question.conn.execute(_late(question, seen))
     for _, group in groupby(rows, key=lambda row: row.id):
         own = list(group)

@@ -74,7 +74,7 @@ def _look(harvest: Harvest, poll: Poll, get: Asker) -> _Look:
     more urgent may have become due.
     """
     fetch_id = poll.fetch_id or next(harvest.evidence_ids)
-    look, changes = _Look(poll, poll.last_attempt_at or poll.watched_from), None
+    look, changes = _Look(poll, evidence.dated(poll, poll.watched_from)), None
     steps = _observe(harvest, poll, get)
     try:
         while True:

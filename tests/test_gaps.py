@@ -9,7 +9,7 @@ import pytest
 from looks import prove
 from sqlalchemy import Connection
 
-from harvester.store import gaps, interruptions, polls, runs, schema
+from harvester.store import audit, evidence, gaps, interruptions, polls, report, runs, schema
 from harvester.store.gaps import About
 from harvester.store.polls import BACKFILL, SWEEP, Wanted
 
@@ -347,3 +347,20 @@ def test_the_newest_holes_are_told_alone_and_as_all_tell_them(conn: Connection) 
         (1, NOW - HOUR),
         (2, NOW - HOUR),
     ]
+
+
+def test_a_look_that_was_in_hand_when_its_poll_left_the_watchlist_covers_it(
+    alive: Connection,
+) -> None:
+    look(alive, 20, 4.9)
+    polls.plan(alive, [], at=NOW - 5 * HOUR)
+    assert ask(alive) == []
+
+
+def test_looks_implied_while_the_clock_had_stepped_back_make_no_hole(alive: Connection) -> None:
+    ids = evidence.ids(alive)
+    for hours in (19, 18, 4, 17, 3, 2, 1, 0):
+        evidence.imply(alive, polls.matching(alive), ids, at=NOW - hours * HOUR)
+    assert told(ask(alive)) == [(18, 4, "not asked")]
+    assert report.status(alive, at=NOW)[0]["coverage"] == 0.3
+    assert list(audit.lost_evidence(alive)) == []

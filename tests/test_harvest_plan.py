@@ -139,6 +139,20 @@ def test_a_look_is_never_dated_before_what_it_wrote(
     assert poll(bench, "developer-tickets", "developer Third")["last_ok_at"] == newest
 
 
+def test_a_list_is_not_dated_before_the_look_that_an_answer_implied(
+    bench_of: BenchOf, database_url: str, ann: str
+) -> None:
+    bench = bench_of(ONE_GAME, database=database_url, api=STILL)
+    fetch(bench)
+    bench.world.advance(hours=2)
+    fetch(bench)
+    (implied,) = {row["last_ok_at"] for row in rows(bench, schema.polls, job="unlocks")}
+    assert implied == bench.world.now
+    bench.world.advance(hours=-1)
+    fetch(bench, Selection(jobs=["unlocks"]), is_forced=True)
+    assert {row["last_ok_at"] for row in rows(bench, schema.polls, job="unlocks")} == {implied}
+
+
 # --- evidence
 
 

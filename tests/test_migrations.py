@@ -23,6 +23,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     func,
+    inspect,
     select,
     text,
 )
@@ -385,6 +386,8 @@ def test_looks_that_came_late_before_are_marked_as_the_harvest_would_have(
     before = late()
     assert [since for _, since in before] == [at(-9), at(-7), None, None, at(-4), None, None]
     migrate.run(engine, "0009")
+    columns = {column["name"] for column in inspect(engine).get_columns("fetches")}
+    assert "late_since_at" not in columns
     migrate.run(engine, "0010")
     assert late() == before
 

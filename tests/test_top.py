@@ -185,6 +185,15 @@ def test_looks_that_go_on_over_an_end_saw_the_value_at_that_end(known: Connectio
     assert (row["from_at"], row["to_at"], row["per_day"]) == (days_ago(30), days_ago(15), 4)
 
 
+def test_of_looks_that_ended_in_the_same_second_the_one_that_went_on_counts(
+    known: Connection,
+) -> None:
+    poll(known, "progress", (100, 40), (15, 15), (20, 15), (5, 0))
+    players(known, 1, (100, 40), (25, 100))
+    (row,) = ask(known, "players", 30, 17)
+    assert row["to_at"] == days_ago(17)
+
+
 def test_achievements_are_ranked_with_the_titles_of_their_games(known: Connection) -> None:
     unlocks(known, 11, (100, 5), (20, 8))
     unlocks(known, 12, (100, 50), (20, 60))
@@ -208,6 +217,14 @@ def test_rarity_goes_by_the_players_of_the_game_then_and_now(known: Connection) 
 def test_rarity_without_players_is_not_told(known: Connection) -> None:
     players(known, 1, (100, 0), (15, 200))
     unlocks(known, 11, (100, 10), (20, 40))
+    assert ask(known, "rarity") == []
+
+
+def test_rarity_is_not_ranked_where_unlocks_were_seen_first_and_stood_still(
+    known: Connection,
+) -> None:
+    players(known, 1, (100, 100), (15, 200))
+    unlocks(known, 11, (20, 10))
     assert ask(known, "rarity") == []
 
 

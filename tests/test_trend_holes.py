@@ -3,7 +3,21 @@
 from datetime import timedelta
 from typing import Any
 
-from looks import ALWAYS, HOUR, RING, SONIC, SPELUNKER, ask, at, columns, looked, polls, tell
+from looks import (
+    ALWAYS,
+    HOUR,
+    ONCE,
+    RING,
+    SONIC,
+    SPELUNKER,
+    ask,
+    at,
+    columns,
+    looked,
+    polls,
+    prove,
+    tell,
+)
 from sqlalchemy import Connection, insert
 
 from harvester.store import notes, schema, series, trends
@@ -132,6 +146,42 @@ def test_a_survey_tells_nothing_of_the_counters_of_games(sonic: Connection) -> N
     assert told(sonic) == [(None, False)] * 3
     looked(sonic, "progress", (0, 1), game=SONIC)
     assert told(sonic) == [(10, True), (None, False), (None, False)]
+
+
+def watched(conn: Connection, since: float, until: float | None) -> None:
+    """Have Max surveyed for that time."""
+    ends = {"watched_from": at(since), "watched_to": None if until is None else at(until)}
+    conn.execute(polls.update().where(polls.c.target == "player Max").values(**ends))
+
+
+def test_a_survey_that_has_ended_told_nothing_of_the_counters_of_games(sonic: Connection) -> None:
+    survey(sonic, (0, 1.5))
+    watched(sonic, -1, 1.5)
+    players(sonic, 0, 10)
+
+    assert told(sonic) == [(None, False), (10, True), (10, True)]
+
+
+def test_what_was_seen_last_is_good_until_the_first_survey_is_late(sonic: Connection) -> None:
+    looked(sonic, "progress", (0, 1), game=SONIC, name="Max")
+    looked(sonic, "progress", (2, 3), name="Max")
+    watched(sonic, 1 + HOUR / 2, None)
+    players(sonic, 0, 10)
+
+    hours = told(sonic, every=HOURLY, until=at(1.25))[-6:]
+    assert hours == [(10, True)] + [(None, False)] * 5
+
+
+def test_looks_that_ended_in_the_same_second_are_known_from_the_first_of_them(
+    sonic: Connection,
+) -> None:
+    players(sonic, 0, 10)
+    own = looked(sonic, "progress", game=SONIC)
+    row = {"poll_id": own, "job": "progress", "last_at": at(2), **ONCE}
+    prove(sonic, id=5, first_at=at(0), outcome="unchanged", **row)
+    prove(sonic, id=3, first_at=at(2), outcome="changed", **row)
+
+    assert told(sonic) == [(10, True), (10, True), (None, False)]
 
 
 def test_an_answer_without_the_player_tells_of_the_game_alone(sonic: Connection) -> None:

@@ -61,7 +61,7 @@ def of_column(table: Table, column: str, *only: Any) -> Changes:  # noqa: ANN401
     def known_at(of: FromClause, span: Span) -> Instant:
         since = coverage.instant(span.since)
         is_held = _value_at(table, column, of, since).is_not(None)
-        return case((is_held, since), else_=_first(table, "valid_from", column, of, since))
+        return case((is_held, since), else_=_first(table, "valid_from", column, of, span))
 
     return Changes(found, known_at)
 
@@ -78,10 +78,10 @@ def _by_what_ended(table: Table, column: str, span: Span, *only: Any) -> Select[
 
 
 def _by_what_holds(table: Table, column: str, span: Span, *only: Any) -> Select[Any]:  # noqa: ANN401 - conditions
-    """Compare what holds at the end of a period with the first value that was known in it."""
-    since, held = coverage.instant(span.since), _held(table, column, span, *only)
-    then = _value_at(table, column, held, since)
-    before = func.coalesce(then, _first(table, column, column, held, since))
+    """Compare what holds at the end of a period with the first value that ended in it."""
+    held = _held(table, column, span, *only)
+    then = _value_at(table, column, held, coverage.instant(span.since))
+    before = func.coalesce(then, _first(table, column, column, held, span))
     return select(held, before.label("before"))
 
 
@@ -104,13 +104,15 @@ def _value_at(table: Table, column: str, of: FromClause, at: Instant) -> ColumnE
     return newest.order_by(own.c.valid_from.desc()).limit(1).correlate(of).scalar_subquery()
 
 
-def _first(
-    table: Table, told: str, column: str, of: FromClause, since: Instant
-) -> ColumnElement[Any]:
-    """Find what the first row after an instant tells in which a column is known."""
+def _first(table: Table, told: str, column: str, of: FromClause, span: Span) -> ColumnElement[Any]:
+    """Find what the first row within a period tells in which a column is known.
+
+    What still holds at its end is none: nothing is known from before it.
+    """
     own = table.alias()
     same = (own.c[name] == of.c[name] for name in schema.HISTORIES[table.name].key)
-    known = select(own.c[told]).where(*same, own.c.valid_from > since)
+    within = own.c.valid_from > span.since, own.c.valid_to <= span.until
+    known = select(own.c[told]).where(*same, *within)
     first = known.where(own.c[column].is_not(None)).order_by(own.c.valid_from).limit(1)
     return first.correlate(of).scalar_subquery()
 

@@ -64,7 +64,8 @@ def holes(window: Window) -> Subquery:
 
     `began_at` and `ended_at` tell its ends where they lie outside of the window; `is_first`
     tells that the poll had not been looked at before.
-    Cost: O(polls, looks of the window that came late): one in time is not even read.
+    Cost: O(polls, looks since the window began that came late or failed): one in time is not
+    even read.
     """
     times = window.times
     return union_all(_between(times), _since_the_last(times)).subquery("holes")
@@ -125,13 +126,14 @@ def _since_the_last(times: CTE) -> Select[Any]:
 def _newest(times: CTE) -> Moment:
     """Find the last look since the poll is watched; null: there was none.
 
-    The evidence is asked only where the plan knows of a later one.
+    The evidence is asked only where the plan knows of a later one: of a look in hand when its
+    poll left the watchlist, or by a clock that stepped back.
     """
     looked = select(nearest.c.last_at).where(
         nearest.c.poll_id == times.c.poll_id,
         _succeeded(nearest.c.outcome),
         nearest.c.last_at >= times.c.watched_from,
-        nearest.c.last_at <= times.c.stop,
+        nearest.c.first_at <= times.c.stop,
     )
     found = looked.correlate(times).order_by(nearest.c.last_at.desc()).limit(1).scalar_subquery()
     own = times.c.last_ok_at
@@ -144,7 +146,8 @@ def last_look(at: datetime) -> Moment:
     Two steps into the index for each poll, however much it looked since.
     """
     going_on = case((nearest.c.first_at <= at, nearest.c.last_at))
-    following = _of_poll(going_on, nearest.c.last_at >= at).order_by(nearest.c.last_at)
+    following = _of_poll(going_on, nearest.c.last_at >= at)
+    following = following.order_by(nearest.c.last_at, nearest.c.first_at)
     before = _of_poll(nearest.c.last_at, nearest.c.last_at < at).order_by(nearest.c.last_at.desc())
     found = (one.limit(1).scalar_subquery() for one in (following, before))
     return func.coalesce(*found, type_=schema.Instant)

@@ -1,5 +1,6 @@
 """Proof of looking: what came of every attempt, without growing while nothing changes."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -38,6 +39,12 @@ def ids(conn: Connection) -> Iterator[int]:
     return count(max(written, reserved) + 1)
 
 
+def dated(poll: Poll, at: datetime) -> datetime:
+    """Date a look at a poll: where the clock stepped back, by the newest instant on record."""
+    newest = poll.watched_from, poll.last_attempt_at, poll.last_ok_at
+    return max(at, *(known for known in newest if known is not None))
+
+
 def prove(conn: Connection, poll: Poll, attempt: Attempt, own_ids: Iterator[int]) -> Poll:
     """Write down a final outcome; an unchanged look extends the unchanged one before it.
 
@@ -54,18 +61,28 @@ def imply(
 ) -> None:
     """Write down that a cheaper answer proved these lists unchanged: a look without a request.
 
-    Cost: three statements however many lists there are, once each has its row.
+    Cost: three statements however many lists there are, once each has its row; where the clock
+    stepped back, for each instant that is newer.
     """
+    together: dict[datetime, list[Poll]] = defaultdict(list)
+    for poll in unchanged:
+        together[dated(poll, at)].append(poll)
+    for then, some in together.items():
+        _imply(conn, some, Attempt("unchanged", then, 0), own_ids)
+
+
+def _imply(
+    conn: Connection, unchanged: Sequence[Poll], attempt: Attempt, own_ids: Iterator[int]
+) -> None:
     last = _newest(conn, unchanged)
-    attempt = Attempt("unchanged", at, 0)
     fitting = {poll.last_fetch_id for poll in unchanged if _fits(poll, last.get(poll.id), attempt)}
-    more = {"last_at": at, "times": fetches.c.times + 1}
+    more = {"last_at": attempt.at, "times": fetches.c.times + 1}
     conn.execute(fetches.update().where(fetches.c.id.in_(fitting)).values(more))
     for poll in unchanged:
         if poll.last_fetch_id not in fitting:
             _begin(conn, poll, attempt, next(own_ids))
     seen = polls.c.id.in_([poll.id for poll in unchanged])
-    conn.execute(polls.update().where(seen).values(last_ok_at=at))
+    conn.execute(polls.update().where(seen).values(last_ok_at=attempt.at))
 
 
 def _newest(conn: Connection, some: Sequence[Poll]) -> dict[int, RowMapping]:

@@ -63,7 +63,8 @@ def holes(
     `achievement_id`. The unlock lists of a game are told together, unless `is_each`. The time
     before a target was watched is told, too, and lies outside of its coverage: all others
     add up to what that lacks.
-    Cost: O(polls, looks that came late in that time, and what is known of it).
+    Cost: O(polls, looks since then that came late, and what is known of that time), memory for
+    the holes alone.
     """
     window = Window(since, min(until, at), at, about.conditions())
     told = _explained(conn, _found(conn, window, about), at)

@@ -140,7 +140,9 @@ def _without_foreign_keys(conn: Connection) -> Iterator[None]:
 
 
 def _is_down(conn: Connection, revision: str) -> bool:
-    return revision in {"base", "-1"} and current(conn) is not None
+    """Whether a revision lies behind: they are numbered, and upwards Alembic would pass it by."""
+    now = current(conn)
+    return now is not None and (revision in {"base", "-1"} or revision < now)
 
 
 def _pragma(conn: Connection, words: str) -> None:

@@ -239,7 +239,9 @@ def _satisfy(conn: Connection, poll: Poll, over: _Over) -> None:
     """Write down a look that cost nothing, and plan the next one."""
     is_open = poll.fetch_id is not None and over.attempt.outcome == "unchanged"
     word = "changed" if is_open else over.attempt.outcome
-    spared = replace(over.attempt, outcome=word, requests=0, changes=Changes(), payload=None)
+    at = evidence.dated(poll, over.attempt.at)
+    free: dict[str, Any] = {"requests": 0, "changes": Changes(), "payload": None}
+    spared = replace(over.attempt, outcome=word, at=at, **free)
     evidence.prove(conn, poll, spared, over.own_ids)
     change(conn, poll, **over.after(poll, spared))
 

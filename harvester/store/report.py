@@ -35,7 +35,7 @@ def status(conn: Connection, *, at: datetime, is_each: bool = False) -> list[dic
 
     The unlock lists of a game are one row, unless `is_each`: it has the newest success, the
     error of the list that fails most, the next due time and the mean coverage.
-    Cost: O(polls, looks of the last 30 days that came late).
+    Cost: O(polls, looks of the last 30 days that came late or failed).
     """
     about = () if is_each else (polls.c.job != "unlocks",)
     told = [_row(poll) for poll in conn.execute(_polls(at, about))]

@@ -98,7 +98,9 @@ def unseen(
 
 def _blind(survey: Row[Any], looks: Looks) -> Looks:
     """Tell when a survey was to watch over its pairs and did not."""
-    return without([Span(survey.watched_from, survey.watched_to or EVER.until)], looks)
+    since = _good_until(survey.watched_from, survey.interval_seconds)
+    until = survey.watched_to or EVER.until
+    return without([Span(since, until)], looks) if since < until else []
 
 
 def _by_key(
@@ -113,7 +115,10 @@ def _by_key(
 def _looked(
     question: Question, seen: ColumnElement[bool], untold: Untold
 ) -> Iterator[tuple[Row[Any], Looks]]:
-    """Tell of every poll when it looked; in one statement, O(polls, holes in the range)."""
+    """Tell of every poll when it looked, in one statement.
+
+    Cost: O(polls, looks since the range began that came late or failed).
+    """
     rows = question.conn.execute(_late(question, seen))
     for _, group in groupby(rows, key=lambda row: row.id):
         own = list(group)
@@ -143,7 +148,7 @@ def _late(question: Question, seen: ColumnElement[bool]) -> Select[Any]:
     own = fetches.c
     in_range = own.late_since_at < question.until, own.first_at > question.since
     mine = and_(own.poll_id == polls.c.id, own.late_since_at.is_not(None), *in_range)
-    begun_at = _looks().order_by(look.c.last_at).limit(1).scalar_subquery()
+    begun_at = _first(_looks())
     promised = func.coalesce(own.interval_seconds, polls.c.interval_seconds)
     return (
         select(*_OF_POLL, begun_at.label("begun_at"))
@@ -160,6 +165,11 @@ def _looks() -> Select[Any]:
     return select(look.c.first_at).where(own).correlate_except(look)
 
 
+def _first(looks: Select[Any]) -> ColumnElement[datetime]:
+    """Tell when the first of some looks began; several may have ended in one second."""
+    return looks.order_by(look.c.last_at, look.c.first_at).limit(1).scalar_subquery()
+
+
 # --- looks that did not tell all -------------------------------------------------------
 
 
@@ -170,10 +180,9 @@ def _without_players(question: Question, seen: ColumnElement[bool]) -> Untold:
     """
     since = func.coalesce(_newest_lacking(question.since), literal(question.since, schema.Instant))
     whole = _looks().where(look.c.error.is_(None), look.c.last_at > lacking.c.last_at)
-    until = whole.order_by(look.c.last_at).limit(1).scalar_subquery()
     mine = [lacking.c.poll_id == polls.c.id, *_lacks(lacking), polls.c.game_id.is_not(None)]
     in_range = lacking.c.first_at >= since, lacking.c.first_at <= question.until
-    found = select(polls.c.id, lacking.c.first_at, until).where(seen, *mine, *in_range)
+    found = select(polls.c.id, lacking.c.first_at, _first(whole)).where(seen, *mine, *in_range)
     return _grouped(question.conn.execute(found))
 
 
@@ -190,18 +199,25 @@ def _lacks(own: FromClause) -> Sequence[ColumnElement[bool]]:
 
 
 def _surveyed(question: Question, seen: ColumnElement[bool]) -> Untold:
-    """Tell of pairs for how long a survey watched over them, up to the next look of their own."""
+    """Tell of pairs for how long a survey watched over them, up to the next look of their own.
+
+    What they saw last before is good until the first look of the survey, and of the game, is late.
+    """
     is_pair = polls.c.game_id.is_not(None) & polls.c.asked_as.is_not(None)
     own = (surveys.c.job == "progress") & (surveys.c.target == "player " + polls.c.asked_as)
-    again = _looks().where(look.c.last_at >= surveys.c.watched_to)
-    until = again.order_by(look.c.last_at).limit(1).scalar_subquery()
-    found = select(polls.c.id, surveys.c.watched_from, until).where(seen, is_pair, own)
-    return _grouped(question.conn.execute(found))
+    again = _first(_looks().where(look.c.last_at >= surveys.c.watched_to))
+    watched = surveys.c.watched_from, surveys.c.interval_seconds, surveys.c.watched_to
+    rows = question.conn.execute(select(polls.c.id, *watched, again).where(seen, is_pair, own))
+    return _grouped(
+        (poll, _good_until(begun, promised), again and max(again, ended))  # looks may go on and on
+        for poll, begun, promised, ended, again in rows
+    )
 
 
 def _grouped(rows: Iterable[Sequence[Any]]) -> Untold:
     """Put spans together by poll; what has not ended goes on."""
     spans: dict[int, list[Span]] = defaultdict(list)
     for poll, since, until in rows:
-        spans[poll].append(Span(since, until or EVER.until))
+        if since < (until or EVER.until):
+            spans[poll].append(Span(since, until or EVER.until))
     return spans

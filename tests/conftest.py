@@ -4,7 +4,7 @@ import gc
 import ipaddress
 import logging
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from functools import partial
 from typing import Any
 
@@ -35,6 +35,29 @@ def pytest_collection_finish() -> None:
     """Let the garbage collector pass over modules and tests, which stay to the end."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None]:
+    """Leave out of the measurement also what is prepared for a test that is marked no_cover."""
+    plugin = item.config.pluginmanager.get_plugin("_cov")
+    measuring = plugin and plugin.cov_controller
+    if not measuring or not item.get_closest_marker("no_cover"):
+        return (yield)
+    measuring.pause()
+    try:
+        return (yield)
+    finally:
+        measuring.resume()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Leave out of the measurement also the processes that such a test starts."""
+    with pytest.MonkeyPatch.context() as patch:
+        if item.get_closest_marker("no_cover"):
+            patch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
+        return (yield)
 
 
 @pytest.fixture(autouse=True, scope="session")

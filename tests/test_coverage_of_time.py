@@ -103,6 +103,7 @@ def merged(spans: Sequence[Span]) -> list[Span]:
     return whole
 
 
+@pytest.mark.no_cover  # what it does at length is measured elsewhere
 @settings(max_examples=120, suppress_health_check=list(HealthCheck))
 @given(st.integers(1, 2 * MONTH), st.integers(1, 2000), rows, spans, ends)
 def test_holes_are_what_coverage_lacks_and_what_the_evidence_says(

@@ -15,6 +15,7 @@ from worlds import NOW
 
 from harvester.store import schema
 
+pytestmark = pytest.mark.no_cover  # what it does at length is measured elsewhere
 # Every example empties the tables it fills, so that one database serves all of them.
 many = settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)

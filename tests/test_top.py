@@ -285,6 +285,7 @@ def _held(steps: Steps, day: int) -> Any:  # noqa: ANN401 - a value
     return begun[-1] if begun else None
 
 
+@pytest.mark.no_cover  # what it does at length is measured elsewhere
 @settings(max_examples=80, suppress_health_check=list(HealthCheck))
 @given(histories, ends)
 def test_a_ranking_says_what_a_walk_through_the_days_says(

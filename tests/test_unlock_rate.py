@@ -394,6 +394,7 @@ def check(bench: Bench, since: datetime, every: str) -> bool:
     return not is_known
 
 
+@pytest.mark.no_cover  # what it does at length is measured elsewhere
 @settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     seed=st.integers(0, 2**32),

@@ -182,6 +182,7 @@ targets = {
 }
 
 
+@pytest.mark.no_cover  # what it does at length is measured elsewhere
 @given(
     before=st.sampled_from([LAYOUT, "", "[[watch.game]]\nid = 1\n", config.example()]),
     steps=st.lists(st.tuples(st.booleans(), st.fixed_dictionaries(targets)), max_size=4),
@@ -335,6 +336,7 @@ for line in sys.stdin:
 """
 
 
+@pytest.mark.no_cover  # what it does at length is measured elsewhere
 def test_edits_at_the_same_time_do_not_undo_each_other(file: Path) -> None:
     with ExitStack() as running:
         editors = [running.enter_context(editor_of(file)) for _ in range(2)]

@@ -18,6 +18,7 @@ Connect = Callable[[socket.socket, object], object]
 
 # How long an example takes says something about the machine, and nothing about the code.
 hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.register_profile("thorough", deadline=None, max_examples=1000)
 hypothesis.settings.load_profile("untimed")
 
 pytest_plugins = ["worlds", "commands", "harvests", "looks", "dashboards", "weeks"]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from examples import examples
 from harvests import STILL, BenchOf, asked, current, fetch, poll, rows, user
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -455,7 +456,7 @@ ROUNDS = st.lists(
 
 @pytest.mark.no_cover  # the same at length
 @given(rounds=ROUNDS)
-@settings(max_examples=5, deadline=None, derandomize=True)
+@settings(max_examples=examples(5), deadline=None, derandomize=True)
 def test_after_every_round_progress_is_what_a_survey_can_show(
     tmp_path_factory: pytest.TempPathFactory, migrated_file: Path, rounds: list[Any]
 ) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import tomlkit
+from examples import examples
 from filelock import FileLock
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
@@ -188,7 +189,9 @@ targets = {
     steps=st.lists(st.tuples(st.booleans(), st.fixed_dictionaries(targets)), max_size=4),
 )
 @hypothesis_settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(30),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 def test_any_sequence_of_edits_ends_in_what_it_says(
     tmp_path: Path, before: str, steps: list[tuple[bool, watchfile.Targets]]

@@ -3,6 +3,7 @@
 import gc
 import ipaddress
 import logging
+import os
 import socket
 from collections.abc import Callable, Generator, Iterator
 from functools import partial
@@ -10,6 +11,7 @@ from typing import Any
 
 import hypothesis
 import pytest
+from coverage import Coverage
 from sqlalchemy import create_engine
 
 from harvester.store import db
@@ -36,6 +38,23 @@ def pytest_collection_finish() -> None:
     """Let the garbage collector pass over modules and tests, which stay to the end."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes() -> None:
+    """Let workers be traced by pytest-cov alone, and not as the processes of tests are, too."""
+    os.environ.pop("COVERAGE_PROCESS_CONFIG", None)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """End what pytest-cov begins in a worker before it knows that it is one.
+
+    Beneath the trace of the worker it would go on while that one pauses for no_cover.
+    """
+    if hasattr(session.config, "workerinput"):
+        while early := Coverage.current():
+            early.stop()
 
 
 @pytest.hookimpl(wrapper=True)

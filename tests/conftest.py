@@ -1,9 +1,11 @@
 """What all tests share: no network beyond this machine, and recorded answers if given."""
 
 import gc
+import importlib
 import ipaddress
 import logging
 import os
+import pkgutil
 import socket
 from collections.abc import Callable, Generator, Iterator
 from functools import partial
@@ -14,6 +16,7 @@ import pytest
 from coverage import Coverage
 from sqlalchemy import create_engine
 
+import harvester
 from harvester.store import db
 
 Connect = Callable[[socket.socket, object], object]
@@ -36,8 +39,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_collection_finish() -> None:
     """Let the garbage collector pass over modules and tests, which stay to the end."""
+    if Coverage.current():
+        _import_all()
     gc.collect()
     gc.freeze()
+
+
+def _import_all() -> None:
+    """Import also what is imported late, lest the first test to do so be one that is not traced."""
+    for module in pkgutil.walk_packages(harvester.__path__, "harvester."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
 
 
 @pytest.hookimpl(optionalhook=True)

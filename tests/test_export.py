@@ -290,7 +290,6 @@ def test_a_folder_is_cut_by_months_or_it_is_not(engine: Engine, out: Path) -> No
         export(engine, order(out, "csv", "unlocks", since="last"), at=NOW + DAY)
 
 
-@pytest.mark.no_cover  # what it does at length is measured elsewhere
 @pytest.mark.parametrize("form", ["csv", "parquet"])
 def test_a_kill_leaves_no_half_file_and_the_next_export_cleans_up(
     engine: Engine, database_url: str, out: Path, form: str

@@ -374,7 +374,6 @@ def test_from_fifty_pairs_on_players_are_surveyed(
     assert len(players) == PLAYERS
 
 
-@pytest.mark.no_cover  # what it does at length is measured elsewhere
 def test_crossing_the_limit_upwards_asks_nothing_twice_and_loses_nothing(
     bench_of: BenchOf, database_url: str, world: World, players: list[str]
 ) -> None:

@@ -158,7 +158,6 @@ def test_ties_that_change_places_lose_nobody(bench: Bench, game: World, tied: in
     assert len(pages) <= 8 if tied < 499 else len(pages) <= 12
 
 
-@pytest.mark.no_cover  # what it does at length is measured elsewhere
 @pytest.mark.parametrize("size", [500, 1200])
 def test_a_second_that_fills_whole_pages_is_read_until_everybody_was_seen(
     bench_of: BenchOf, database_url: str, game: World, size: int

@@ -18,8 +18,9 @@ help: ## say what can be made (this)
 demo: $(VENV)/runtime ## show the main job on a small simulated RetroAchievements
 	$(BIN)/harvester demo
 
+# The tests start the program some hundred times: what Python compiled is kept for the next time.
 test: $(VENV)/dev ## run all tests, on SQLite and PostgreSQL, and measure their coverage
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --cov --cov-report term
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --cov --cov-report term
 
 check: $(VENV)/dev ## lint, check the formatting, the types, and that the migrations make the schema
 	$(BIN)/ruff check .

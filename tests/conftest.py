@@ -1,23 +1,29 @@
 """What all tests share: no network beyond this machine, and recorded answers if given."""
 
 import gc
+import importlib
 import ipaddress
 import logging
+import os
+import pkgutil
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from functools import partial
 from typing import Any
 
 import hypothesis
 import pytest
+from coverage import Coverage
 from sqlalchemy import create_engine
 
+import harvester
 from harvester.store import db
 
 Connect = Callable[[socket.socket, object], object]
 
 # How long an example takes says something about the machine, and nothing about the code.
 hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.register_profile("thorough", deadline=None, max_examples=1000)
 hypothesis.settings.load_profile("untimed")
 
 pytest_plugins = ["worlds", "commands", "harvests", "looks", "dashboards", "weeks"]
@@ -33,8 +39,57 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_collection_finish() -> None:
     """Let the garbage collector pass over modules and tests, which stay to the end."""
+    if Coverage.current():
+        _import_all()
     gc.collect()
     gc.freeze()
+
+
+def _import_all() -> None:
+    """Import also what is imported late, lest the first test to do so be one that is not traced."""
+    for module in pkgutil.walk_packages(harvester.__path__, "harvester."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes() -> None:
+    """Let workers be traced by pytest-cov alone, and not as the processes of tests are, too."""
+    os.environ.pop("COVERAGE_PROCESS_CONFIG", None)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """End what pytest-cov begins in a worker before it knows that it is one.
+
+    Beneath the trace of the worker it would go on while that one pauses for no_cover.
+    """
+    if hasattr(session.config, "workerinput"):
+        while early := Coverage.current():
+            early.stop()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None]:
+    """Leave out of the measurement also what is prepared for a test that is marked no_cover."""
+    plugin = item.config.pluginmanager.get_plugin("_cov")
+    measuring = plugin and plugin.cov_controller
+    if not measuring or not item.get_closest_marker("no_cover"):
+        return (yield)
+    measuring.pause()
+    try:
+        return (yield)
+    finally:
+        measuring.resume()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Leave out of the measurement also the processes that such a test starts."""
+    with pytest.MonkeyPatch.context() as patch:
+        if item.get_closest_marker("no_cover"):
+            patch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
+        return (yield)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -7,6 +7,7 @@ counts like everything else. The floors are those of the map in CONTRIBUTING.md.
 import ast
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 Modules = Mapping[str, ast.Module]  # by path without suffix: "harvester/store/db"
@@ -49,14 +50,18 @@ def floors_of(text: str) -> Floors:
 
 def place_of(name: str, floors: Floors) -> tuple[int, int] | None:
     """Tell floor and wing of a module; its full name goes before a pattern."""
-    places = {
+    places, family = _places(floors), f"{name.rpartition('/')[0]}/*"
+    return places.get(name, places.get(family))
+
+
+@cache
+def _places(floors: Floors) -> dict[str, tuple[int, int]]:
+    return {
         pattern: (level, number)
         for level, wings in enumerate(floors)
         for number, wing in enumerate(wings)
         for pattern in wing
     }
-    family = f"{name.rpartition('/')[0]}/*"
-    return places.get(name, places.get(family))
 
 
 def imports_of(name: str, modules: Modules) -> set[str]:
@@ -65,9 +70,14 @@ def imports_of(name: str, modules: Modules) -> set[str]:
     return dotted - {name}
 
 
+@cache
+def _nodes(tree: ast.Module) -> tuple[ast.AST, ...]:
+    return tuple(ast.walk(tree))
+
+
 def _imported(name: str, tree: ast.Module) -> Iterator[str]:
     """List everything imported by its full name, "harvester.store.db" as "sqlalchemy.select"."""
-    for node in ast.walk(tree):
+    for node in _nodes(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -180,7 +190,7 @@ def _clock_calls(name: str, tree: ast.Module) -> set[str]:
     """Find every mention of a wall clock, whatever name it was imported by."""
     known = dict(_aliases(name, tree))
     spelled = [
-        _spelled(node) for node in ast.walk(tree) if isinstance(node, ast.Attribute | ast.Name)
+        _spelled(node) for node in _nodes(tree) if isinstance(node, ast.Attribute | ast.Name)
     ]
     full = [
         (known.get(first, first), rest)
@@ -191,7 +201,7 @@ def _clock_calls(name: str, tree: ast.Module) -> set[str]:
 
 
 def _aliases(name: str, tree: ast.Module) -> Iterator[tuple[str, str]]:
-    for node in ast.walk(tree):
+    for node in _nodes(tree):
         if isinstance(node, ast.Import):
             yield from ((own.asname, own.name) for own in node.names if own.asname)
         elif isinstance(node, ast.ImportFrom):
@@ -210,7 +220,7 @@ def _spelled(node: ast.AST) -> str:
 
 def _by_name(modules: Modules) -> Iterator[str]:
     for name, tree in modules.items():
-        for node in ast.walk(tree):
+        for node in _nodes(tree):
             if _spelled(node).rpartition(".")[2] in {"import_module", "__import__"}:
                 yield f"{name} imports by name, which no test can follow"
 

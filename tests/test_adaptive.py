@@ -171,6 +171,7 @@ def due(bench: Bench) -> None:
         bench.world.now = max(bench.world.now, row["due_at"])
 
 
+@pytest.mark.no_cover  # what it does at length is measured elsewhere
 def test_a_world_that_stands_still_is_asked_less_and_less(
     bench_of: BenchOf, sqlite_url: str, ann: str, world: World
 ) -> None:
@@ -245,6 +246,7 @@ def test_what_no_longer_adapts_is_asked_often_at_once(
     assert poll(bench, "game-tickets")["due_at"] <= world.now + HOURLY
 
 
+@pytest.mark.no_cover  # what it does at length is measured elsewhere
 def test_sweeps_of_lists_that_are_read_on_change_stretch(
     bench_of: BenchOf, sqlite_url: str, ann: str, world: World
 ) -> None:

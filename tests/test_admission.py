@@ -360,6 +360,7 @@ def made_end(end: object, is_dead: object) -> object:
     return ended
 
 
+@pytest.mark.no_cover  # what it does at length is measured elsewhere
 @pytest.mark.parametrize("seed", [1, 2])
 def test_neither_pace_nor_budget_is_ever_exceeded(
     bench_of: BenchOf,

@@ -16,6 +16,7 @@ from benchmarks.site import Site, serving
 from benchmarks.targets import Measured, Target, targets
 from benchmarks.world import Size
 
+pytestmark = pytest.mark.no_cover  # what it does at length is measured elsewhere
 ROOT = Path(__file__).parents[1]
 TINY = Size(games=1, achievements=2, unlocks=600, players=1_500)
 ONE = "(achievement_id, ulid) IN (SELECT achievement_id, ulid FROM unlocks LIMIT 1)"

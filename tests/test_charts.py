@@ -121,6 +121,7 @@ def texts(spec: object) -> Iterable[str]:
                 yield from texts(value)
 
 
+@pytest.mark.no_cover  # what it does at length is measured elsewhere
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("trend", ROWS)
 def test_every_picture_is_a_valid_specification_without_address_or_code(

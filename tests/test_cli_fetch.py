@@ -267,6 +267,7 @@ def test_two_harvesters_do_not_share_a_database(shell: Shell, world: World) -> N
         assert first.wait(timeout=10) == 130
 
 
+@pytest.mark.no_cover  # what it does at length is measured elsewhere
 @pytest.mark.usefixtures("bench")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_a_fetch_in_good_order_even_while_a_request_hangs(
@@ -285,6 +286,7 @@ def test_a_signal_ends_a_fetch_in_good_order_even_while_a_request_hangs(
     assert shell("fetch").code == 0
 
 
+@pytest.mark.no_cover  # what it does at length is measured elsewhere
 def test_a_signal_ends_a_fetch_in_good_order_while_several_requests_hang(
     shell: Shell, bench: Bench, world: World
 ) -> None:

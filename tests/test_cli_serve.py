@@ -36,6 +36,7 @@ def served(
         yield process, found[0]
 
 
+@pytest.mark.no_cover  # what it does at length is measured elsewhere
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_says_where_it_is_answers_and_ends_well(
     shell: Shell, dashboard: Dashboard, number: signal.Signals
@@ -50,6 +51,7 @@ def test_it_says_where_it_is_answers_and_ends_well(
     assert (process.returncode, out, err) == (0, "", "")
 
 
+@pytest.mark.no_cover  # what it does at length is measured elsewhere
 def test_a_query_that_is_being_worked_on_does_not_hold_up_the_end(
     shell: Shell, dashboard: Dashboard
 ) -> None:
@@ -67,6 +69,7 @@ def test_a_query_that_is_being_worked_on_does_not_hold_up_the_end(
     assert process.returncode == 0
 
 
+@pytest.mark.no_cover  # what it does at length is measured elsewhere
 def test_the_key_is_nowhere_in_it(shell: Shell, dashboard: Dashboard) -> None:
     config = shell.folder / "config.toml"
     config.write_text(
@@ -124,6 +127,7 @@ def test_what_would_let_strangers_in_or_cannot_be_is_refused(
     assert outcome.err.count("\n") == 1
 
 
+@pytest.mark.no_cover  # what it does at length is measured elsewhere
 def test_the_token_comes_from_the_environment_or_a_file_and_is_told_nowhere(
     shell: Shell, dashboard: Dashboard
 ) -> None:

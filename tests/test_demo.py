@@ -14,6 +14,7 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demo, "DAYS", 3)
 
 
+@pytest.mark.no_cover  # what it does at length is measured elsewhere
 @pytest.mark.usefixtures("short")
 def test_a_demo_remembers_what_its_world_went_through(tmp_path: Path) -> None:
     days: list[int] = []
@@ -40,6 +41,7 @@ def test_a_demo_shows_a_hole_in_what_was_observed_and_what_moved_most(
     assert told.requests > told.outcomes.total()
 
 
+@pytest.mark.no_cover  # what it does at length is measured elsewhere
 @pytest.mark.usefixtures("short")
 def test_the_queries_that_a_demo_proposes_have_answers(tmp_path: Path) -> None:
     path = demo.run(tmp_path).path
@@ -48,6 +50,7 @@ def test_the_queries_that_a_demo_proposes_have_answers(tmp_path: Path) -> None:
             assert conn.execute(query).fetchall(), query
 
 
+@pytest.mark.no_cover  # what it does at length is measured elsewhere
 @pytest.mark.usefixtures("short")
 def test_a_second_demo_takes_the_place_of_the_first(tmp_path: Path) -> None:
     first = demo.run(tmp_path)

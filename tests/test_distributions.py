@@ -38,6 +38,7 @@ def days(bench: Bench, number: int) -> list[int]:
     return counts
 
 
+@pytest.mark.no_cover  # what it does at length is measured elsewhere
 def test_while_nothing_moves_they_are_asked_for_once_in_at_most(quiet: Bench) -> None:
     assert days(quiet, 21) == ([0] * 6 + [2]) * 3
 
@@ -146,6 +147,7 @@ def test_a_round_in_a_still_world_asks_once_for_counters_and_once_for_tickets(
     assert sorted(names) == [*["API_GetGameInfoAndUserProgress"] * 3, *["API_GetTicketData"] * 3]
 
 
+@pytest.mark.no_cover  # what it does at length is measured elsewhere
 def test_a_look_that_was_late_does_not_stretch_at_most(quiet: Bench) -> None:
     seen = quiet.world.now
     for _ in range(60):
@@ -157,6 +159,7 @@ def test_a_look_that_was_late_does_not_stretch_at_most(quiet: Bench) -> None:
     assert seen > NOW + 5 * DAY
 
 
+@pytest.mark.no_cover  # what it does at length is measured elsewhere
 def test_intervals_that_adapt_do_not_stretch_at_most(
     bench_of: BenchOf, sqlite_url: str, ann: str
 ) -> None:

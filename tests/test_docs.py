@@ -79,6 +79,7 @@ def newcomer(bench_of: Callable[..., Bench], world: World, tmp_path: Path) -> Be
     return bench_of("", database=f"sqlite:///{tmp_path}/unused.db")
 
 
+@pytest.mark.no_cover  # what it does at length is measured elsewhere
 def test_a_newcomer_gets_from_nothing_to_a_trend_by_copying_five_commands(
     newcomer: Bench, tmp_path: Path
 ) -> None:

@@ -307,6 +307,7 @@ def test_a_kill_leaves_no_half_file_and_the_next_export_cleans_up(
     assert list(out.glob(".*.unfinished")) == []
 
 
+@pytest.mark.no_cover  # what it does at length is measured elsewhere
 def test_a_full_disk_leaves_what_was_there(engine: Engine, database_url: str, out: Path) -> None:
     games(engine, *range(1, 20_001), title="a title that takes some room")
     (out / "games.csv").write_text("before")
@@ -469,6 +470,7 @@ def read(engine: Engine, name: str, stop: Stop) -> None:
         list(extracts.chunks(conn, relation))
 
 
+@pytest.mark.no_cover  # what it does at length is measured elsewhere
 def test_rows_are_not_held_in_memory(engine: Engine, out: Path) -> None:
     few, many = (peak(engine, out, number) for number in (12_000, 48_000))
 

@@ -7,6 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from examples import examples
 from exports import Row, duck, export, ndjson, order, parquet, recipes, record, rfc, stored
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -15,8 +16,11 @@ from worlds import NOW
 
 from harvester.store import schema
 
+pytestmark = pytest.mark.no_cover  # what it does at length is measured elsewhere
 # Every example empties the tables it fills, so that one database serves all of them.
-many = settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+many = settings(
+    max_examples=examples(20), suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
 hostile = st.sampled_from(
     [

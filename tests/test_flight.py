@@ -121,6 +121,7 @@ def test_pace_and_burst_hold_for_all_requests_together(bench: Bench) -> None:
 # --- the same truth
 
 
+@pytest.mark.no_cover  # what it does at length is measured elsewhere
 def test_the_database_holds_the_same_as_after_one_request_at_a_time(
     bench_of: BenchOf, database_url: str, people: dict[str, str], tmp_path: Path, world: World
 ) -> None:
@@ -179,6 +180,7 @@ def told(found: Rows, people: dict[int, str]) -> list[str]:
     return sorted(repr({**row, "fetch_id": 0}) for row in named)
 
 
+@pytest.mark.no_cover  # what it does at length is measured elsewhere
 def test_what_bears_on_each_other_is_never_in_hand_at_the_same_time(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -357,6 +359,7 @@ def test_a_database_that_fails_ends_the_round_at_once(
 # --- stopping
 
 
+@pytest.mark.no_cover  # what it does at length is measured elsewhere
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_four_requests_that_hang_do_not_keep_the_daemon_from_stopping(
     bench_of: BenchOf, database_url: str, people: dict[str, str], number: int
@@ -377,6 +380,7 @@ def test_four_requests_that_hang_do_not_keep_the_daemon_from_stopping(
     assert {row["last_ok_at"] is not None for row in rows(bench, schema.polls)} == {True}
 
 
+@pytest.mark.no_cover  # what it does at length is measured elsewhere
 def test_threads_that_wait_for_the_pace_do_not_keep_the_daemon_from_stopping(bench: Bench) -> None:
     slow = "in_flight = 4\nburst = 1"
     bench.configure(WATCH, api=slow, database=bench.settings.database.url)
@@ -391,6 +395,7 @@ def test_threads_that_wait_for_the_pace_do_not_keep_the_daemon_from_stopping(ben
     assert seconds < 10
 
 
+@pytest.mark.no_cover  # what it does at length is measured elsewhere
 def test_a_foreign_lock_on_the_file_does_not_keep_the_daemon_from_stopping(bench: Bench) -> None:
     drip(bench.world)
     with daemon_of(bench) as process:

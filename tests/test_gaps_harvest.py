@@ -49,11 +49,13 @@ def told(bench: Bench, job: str = "game-tickets") -> Told:
     ]
 
 
+@pytest.mark.no_cover  # what it does at length is measured elsewhere
 def test_a_harvest_without_trouble_has_no_holes(bench: Bench) -> None:
     pass_quarters(bench, 6)
     assert told(bench) == told(bench, "progress") == []
 
 
+@pytest.mark.no_cover  # what it does at length is measured elsewhere
 def test_a_night_off_and_an_outage_in_the_morning_are_told_apart(bench: Bench) -> None:
     pass_quarters(bench, 3)
     bench.world.advance(hours=4)
@@ -65,6 +67,7 @@ def test_a_night_off_and_an_outage_in_the_morning_are_told_apart(bench: Bench) -
     assert told(bench, "progress") == [(2.75, 7, "down"), (7, 10.25, "API unavailable")]
 
 
+@pytest.mark.no_cover  # what it does at length is measured elsewhere
 def test_a_long_pause_that_ra_asked_for_is_the_reason_of_all_holes(quick: Bench) -> None:
     pass_quarters(quick, 2)
     quick.world.fail("429", retry_after=4 * 3600)
@@ -73,6 +76,7 @@ def test_a_long_pause_that_ra_asked_for_is_the_reason_of_all_holes(quick: Bench)
     assert reasons == {"game-tickets": ["rate-limited"], "progress": ["rate-limited"]}
 
 
+@pytest.mark.no_cover  # what it does at length is measured elsewhere
 def test_a_budget_that_is_spent_is_the_reason_until_midnight(quick: Bench) -> None:
     limit(quick, 20)
     pass_quarters(quick, 15)

@@ -180,6 +180,7 @@ def test_a_game_on_which_ras_program_fails_keeps_its_counters(bench: Bench) -> N
     assert "without the player's part" in found["last_error"]
 
 
+@pytest.mark.no_cover  # what it does at length is measured elsewhere
 def test_the_players_part_is_tried_again_after_a_day_of_fallbacks(bench: Bench) -> None:
     fetch(bench)
     bench.world.drop_author(12)

@@ -62,6 +62,7 @@ def test_a_clock_that_once_was_far_ahead_puts_nothing_off_for_ever(bench: Bench)
     assert "progress game 1, player Ann" in outcomes(fetch(bench))
 
 
+@pytest.mark.no_cover  # what it does at length is measured elsewhere
 def test_what_is_asked_by_hand_does_not_shift_the_grid(
     bench_of: BenchOf, sqlite_url: str, world: World
 ) -> None:

@@ -26,7 +26,10 @@ PAGE = cookbook.PAGE.read_text()
 RECIPES = list(cookbook.recipes(PAGE))
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 ENDED = BEGAN + timedelta(days=world.DAYS)
-pytestmark = pytest.mark.xdist_group("pages")  # the weeks are simulated once
+pytestmark = [
+    pytest.mark.xdist_group("pages"),  # the weeks are simulated once
+    pytest.mark.no_cover,  # what it does at length is measured elsewhere
+]
 
 
 @pytest.fixture(scope="session")

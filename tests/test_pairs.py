@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from examples import examples
 from harvests import STILL, BenchOf, asked, current, fetch, poll, rows, user
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from worlds import NOW, Bench
 
 from harvester import harvest, watchlist
+from harvester.sandbox.records import Asked
 from harvester.sandbox.server import serve
 from harvester.sandbox.world import World
 from harvester.store import schema
@@ -54,12 +56,33 @@ def peopled(world: World) -> list[str]:
     return [world.add_user(name) for name in names()]
 
 
+@pytest.fixture(scope="module")
+def looked_at(
+    tmp_path_factory: pytest.TempPathFactory, migrated_file: Path
+) -> tuple[Path, list[Asked]]:
+    """Look at all sixty pairs once; yield the database, and what was asked for it."""
+    folder, world = tmp_path_factory.mktemp("looked-at"), World(now=NOW)
+    world.add_console(1, "Genesis/Mega Drive")
+    assert len(peopled(world)) == PLAYERS
+    path = folder / "harvester.db"
+    shutil.copy(migrated_file, path)
+    with serve(world) as base_url:
+        bench = Bench(world, folder / "config.toml", base_url)
+        bench.configure(watched(), api=STILL, jobs=NO_LISTS, database=f"sqlite:///{path}")
+        fetch(bench, PROGRESS)
+    return path, world.asked
+
+
 @pytest.fixture
-def many(bench_of: BenchOf, sqlite_url: str, players: list[str]) -> Bench:
+def many(
+    bench_of: BenchOf, tmp_path: Path, players: list[str], looked_at: tuple[Path, list[Asked]]
+) -> Bench:
     """Watch all sixty pairs; they were looked at once."""
     assert len(players) == PLAYERS
-    bench = bench_of(watched(), database=sqlite_url, api=STILL, jobs=NO_LISTS)
-    fetch(bench, PROGRESS)
+    path, log = looked_at
+    url = f"sqlite:///{shutil.copy(path, tmp_path)}"
+    bench = bench_of(watched(), database=url, api=STILL, jobs=NO_LISTS)
+    bench.world.asked.extend(log)
     return bench
 
 
@@ -432,7 +455,7 @@ ROUNDS = st.lists(
 
 @pytest.mark.no_cover  # the same at length
 @given(rounds=ROUNDS)
-@settings(max_examples=5, deadline=None, derandomize=True)
+@settings(max_examples=examples(5), deadline=None, derandomize=True)
 def test_after_every_round_progress_is_what_a_survey_can_show(
     tmp_path_factory: pytest.TempPathFactory, migrated_file: Path, rounds: list[Any]
 ) -> None:

@@ -19,6 +19,7 @@ from harvester.store.series import Period
 
 TITLE = "</style><script>alert('{{7*7}}')</script> \u202e & co"
 DAYS = 6
+pytestmark = pytest.mark.xdist_group("report")  # the demo runs once, not for every worker
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,10 @@ from docs import showcase
 from harvester.store import db
 
 README = (ROOT / "README.md").read_text()
-pytestmark = pytest.mark.xdist_group("pages")  # where the weeks are simulated already
+pytestmark = [
+    pytest.mark.xdist_group("pages"),  # where the weeks are simulated already
+    pytest.mark.no_cover,  # what it does at length is measured elsewhere
+]
 
 
 @pytest.fixture

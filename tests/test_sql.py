@@ -290,10 +290,12 @@ def test_a_reader_who_takes_his_time_is_not_cut_off(reader: Engine) -> None:
 @pytest.fixture
 def soon() -> Iterator[threading.Timer]:
     """Yield a timer that, once started, presses Ctrl-C in a moment."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a script may ignore it
     timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
     yield timer
     timer.cancel()
     timer.join()
+    signal.signal(signal.SIGINT, before)
 
 
 def test_ctrl_c_ends_a_query_at_once(reader: Engine, soon: threading.Timer) -> None:

@@ -6,6 +6,7 @@ from itertools import zip_longest
 from typing import Any
 
 import pytest
+from examples import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from looks import prove
@@ -310,7 +311,8 @@ def _held(steps: Steps, day: int) -> Any:  # noqa: ANN401 - a value
     return begun[-1] if begun else None
 
 
-@settings(max_examples=80, suppress_health_check=list(HealthCheck))
+@pytest.mark.no_cover  # what it does at length is measured elsewhere
+@settings(max_examples=examples(80), suppress_health_check=list(HealthCheck))
 @given(histories, ends)
 def test_a_ranking_says_what_a_walk_through_the_days_says(
     known: Connection, drawn: list[list[tuple[int, Any]]], both: tuple[int, int]

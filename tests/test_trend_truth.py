@@ -14,6 +14,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from examples import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ledger import Ledger, Values, bounds, in_utc
@@ -185,7 +186,7 @@ def players_of(world: World) -> list[str]:
     return [user.name for user in list(world.people)[4:6]]
 
 
-@settings(max_examples=2, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(2), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     seed=st.integers(0, 2**32),
     clock=st.sampled_from(CLOCKS),

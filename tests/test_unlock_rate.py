@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from examples import examples
 from harvests import STILL, crowd, fetch, poll
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -394,7 +395,8 @@ def check(bench: Bench, since: datetime, every: str) -> bool:
     return not is_known
 
 
-@settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.no_cover  # what it does at length is measured elsewhere
+@settings(max_examples=examples(5), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     seed=st.integers(0, 2**32),
     pages=st.integers(1, 2),

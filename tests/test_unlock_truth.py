@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from chronicle import DEED, DEEDS, Chronicle, Held, Key
+from examples import examples
 from harvests import STILL, current, rows
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
@@ -231,7 +232,7 @@ def crawled(
             yield crawl
 
 
-@settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(10), suppress_health_check=[HealthCheck.too_slow])
 @given(
     sizes=SIZES,
     tied=st.integers(1, 6),

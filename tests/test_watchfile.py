@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import tomlkit
+from examples import examples
 from filelock import FileLock
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
@@ -182,12 +183,15 @@ targets = {
 }
 
 
+@pytest.mark.no_cover  # what it does at length is measured elsewhere
 @given(
     before=st.sampled_from([LAYOUT, "", "[[watch.game]]\nid = 1\n", config.example()]),
     steps=st.lists(st.tuples(st.booleans(), st.fixed_dictionaries(targets)), max_size=4),
 )
 @hypothesis_settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(30),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 def test_any_sequence_of_edits_ends_in_what_it_says(
     tmp_path: Path, before: str, steps: list[tuple[bool, watchfile.Targets]]
@@ -335,6 +339,7 @@ for line in sys.stdin:
 """
 
 
+@pytest.mark.no_cover  # what it does at length is measured elsewhere
 def test_edits_at_the_same_time_do_not_undo_each_other(file: Path) -> None:
     with ExitStack() as running:
         editors = [running.enter_context(editor_of(file)) for _ in range(2)]

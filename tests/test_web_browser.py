@@ -44,6 +44,7 @@ pytestmark = [
         _INSTALLED is None and _MAY_LACK, reason="no Chromium is installed: apt install chromium"
     ),
     pytest.mark.xdist_group("browser"),  # one browser, not one for every worker
+    pytest.mark.no_cover,  # what it does at length is measured elsewhere
 ]
 
 

@@ -53,8 +53,8 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def _make_careless(server: str) -> None:
-    """Let a server that is thrown away not wait for the disk."""
-    careless = ("fsync", "full_page_writes", "synchronous_commit")
+    """Let a server that is thrown away neither wait for the disk nor tidy up."""
+    careless = ("fsync", "full_page_writes", "synchronous_commit", "autovacuum")
     engine = create_engine(server, isolation_level="AUTOCOMMIT")
     with engine.connect() as conn:
         for name in careless:

@@ -312,3 +312,4 @@ def test_as_of_any_instant_equals_the_last_answer_before_it(
         assert conn.scalar(current) == len(truth[at] if truth else {})
         for row in rows(conn, table):
             assert row["valid_to"] is None or row["valid_to"] > row["valid_from"]
+    engine.dispose()

@@ -2,13 +2,14 @@
 
 A short period is told by the rows that ended in it, so that nothing that stood still is read.
 In a long one nearly everything moved, some of it a hundred times: there what holds at its end is
-compared with what held when it began.
+compared with what held when it began. Which period it is are parameters of the statements,
+`since` and `until`, so that those need to be put together only once.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from sqlalchemy import (
     CTE,
@@ -19,6 +20,7 @@ from sqlalchemy import (
     Subquery,
     Table,
     and_,
+    bindparam,
     case,
     cast,
     func,
@@ -27,13 +29,15 @@ from sqlalchemy import (
     union_all,
 )
 
-from harvester.store import coverage, schema
+from harvester.store import schema
 from harvester.store.coverage import later, once
-from harvester.store.series import Span
 
 Instant: TypeAlias = ColumnElement[datetime]
+Length: TypeAlias = Literal["short", "long"]
 
-SHORT: Final = timedelta(days=45)
+SHORT: Final = timedelta(days=45)  # at the most
+SINCE: Final = bindparam("since", type_=schema.Instant)
+UNTIL: Final = bindparam("until", type_=schema.Instant)
 
 games, achievements = schema.games, schema.achievements
 
@@ -42,56 +46,55 @@ games, achievements = schema.games, schema.achievements
 class Changes:
     """How to find what changed.
 
-    `found` selects for a period the keys, the values `before` and `after`, of all that changed
-    and may be some that did not. `known_at` tells of some of these rows since when the first
-    value is known: the start of the period, or an instant in it.
+    `found` selects for a period, short or long, the keys, the values `before` and `after`, of
+    all that changed and may be some that did not. `known_at` tells of some of these rows since
+    when the first value is known: the start of the period, or an instant in it.
     """
 
-    found: Callable[[Span], Select[Any]]
-    known_at: Callable[[FromClause, Span], Instant]
+    found: Callable[[Length], Select[Any]]
+    known_at: Callable[[FromClause], Instant]
 
 
 def of_column(table: Table, column: str, *only: Any) -> Changes:  # noqa: ANN401 - conditions
     """Compare the values of one column of a history table; cost: see this module."""
 
-    def found(span: Span) -> Select[Any]:
-        find = _by_what_ended if span.until - span.since <= SHORT else _by_what_holds
-        return find(table, column, span, *only)
+    def found(length: Length) -> Select[Any]:
+        find = _by_what_ended if length == "short" else _by_what_holds
+        return find(table, column, *only)
 
-    def known_at(of: FromClause, span: Span) -> Instant:
-        since = coverage.instant(span.since)
-        is_held = _value_at(table, column, of, since).is_not(None)
-        return case((is_held, since), else_=_first(table, "valid_from", column, of, span))
+    def known_at(of: FromClause) -> Instant:
+        is_held = _value_at(table, column, of, SINCE).is_not(None)
+        return case((is_held, SINCE), else_=_first(table, "valid_from", column, of))
 
     return Changes(found, known_at)
 
 
-def _by_what_ended(table: Table, column: str, span: Span, *only: Any) -> Select[Any]:  # noqa: ANN401 - conditions
+def _by_what_ended(table: Table, column: str, *only: Any) -> Select[Any]:  # noqa: ANN401 - conditions
     """Compare the first value that ended in a period with that at its end."""
     key, value = [table.c[name] for name in schema.HISTORIES[table.name].key], table.c[column]
     place = func.row_number().over(partition_by=key, order_by=table.c.valid_to)
-    ended = (table.c.valid_to > span.since, table.c.valid_to <= span.until, value.is_not(None))
+    ended = (table.c.valid_to > SINCE, table.c.valid_to <= UNTIL, value.is_not(None))
     told = select(*key, value.label("before"), place.label("place")).where(*ended, *only).subquery()
     first = select(told).where(told.c.place == 1).subquery()
-    after = _value_at(table, column, first, coverage.instant(span.until))
+    after = _value_at(table, column, first, UNTIL)
     return select(*(first.c[one.name] for one in key), first.c.before, after.label("after"))
 
 
-def _by_what_holds(table: Table, column: str, span: Span, *only: Any) -> Select[Any]:  # noqa: ANN401 - conditions
+def _by_what_holds(table: Table, column: str, *only: Any) -> Select[Any]:  # noqa: ANN401 - conditions
     """Compare what holds at the end of a period with the first value that ended in it."""
-    held = _held(table, column, span, *only)
-    then = _value_at(table, column, held, coverage.instant(span.since))
-    before = func.coalesce(then, _first(table, column, column, held, span))
+    held = _held(table, column, *only)
+    then = _value_at(table, column, held, SINCE)
+    before = func.coalesce(then, _first(table, column, column, held))
     return select(held, before.label("before"))
 
 
-def _held(table: Table, column: str, span: Span, *only: Any) -> Subquery:  # noqa: ANN401 - conditions
+def _held(table: Table, column: str, *only: Any) -> Subquery:  # noqa: ANN401 - conditions
     """Select the keys whose values at the end of a period began in it, from two indexes."""
     own = table.c
-    began = (own.valid_from > span.since, own.valid_from <= span.until)
+    began = (own.valid_from > SINCE, own.valid_from <= UNTIL)
     value = own[column].label("after")
     told = select(*(own[name] for name in schema.HISTORIES[table.name].key), value)
-    current, past = own.valid_to.is_(None), own.valid_to > span.until
+    current, past = own.valid_to.is_(None), own.valid_to > UNTIL
     return union_all(*(told.where(*began, one, *only) for one in (current, past))).subquery("held")
 
 
@@ -104,14 +107,14 @@ def _value_at(table: Table, column: str, of: FromClause, at: Instant) -> ColumnE
     return newest.order_by(own.c.valid_from.desc()).limit(1).correlate(of).scalar_subquery()
 
 
-def _first(table: Table, told: str, column: str, of: FromClause, span: Span) -> ColumnElement[Any]:
+def _first(table: Table, told: str, column: str, of: FromClause) -> ColumnElement[Any]:
     """Find what the first row within a period tells in which a column is known.
 
     What still holds at its end is none: nothing is known from before it.
     """
     own = table.alias()
     same = (own.c[name] == of.c[name] for name in schema.HISTORIES[table.name].key)
-    within = own.c.valid_from > span.since, own.c.valid_to <= span.until
+    within = own.c.valid_from > SINCE, own.c.valid_to <= UNTIL
     known = select(own.c[told]).where(*same, *within)
     first = known.where(own.c[column].is_not(None)).order_by(own.c.valid_from).limit(1)
     return first.correlate(of).scalar_subquery()
@@ -120,19 +123,19 @@ def _first(table: Table, told: str, column: str, of: FromClause, span: Span) -> 
 # --- what is put together out of several rows ------------------------------------------
 
 
-def _mastered(span: Span) -> Select[Any]:
+def _mastered(_length: Length) -> Select[Any]:
     """Compare the last buckets that a distribution had: the set may have grown meanwhile."""
     own = schema.distribution
     official = and_(own.c.is_promoted, own.c.is_hardcore)
-    ended = (own.c.valid_to > span.since, own.c.valid_to <= span.until)
+    ended = (own.c.valid_to > SINCE, own.c.valid_to <= UNTIL)
     moved = select(own.c.game_id).where(official, *ended).distinct().subquery("moved")
     begun = own.alias("begun")
     of_game = and_(begun.c.game_id == moved.c.game_id, begun.c.is_promoted, begun.c.is_hardcore)
     smallest = select(func.min(begun.c.valid_from)).where(of_game, begun.c.unlocked == 1)
     known_at = smallest.correlate(moved).scalar_subquery()
     known = select(moved.c.game_id, known_at.label("known_at")).subquery("known")
-    start = later(known.c.known_at, coverage.instant(span.since))
-    before, after = _last_bucket(known, start), _last_bucket(known, coverage.instant(span.until))
+    start = later(known.c.known_at, SINCE)
+    before, after = _last_bucket(known, start), _last_bucket(known, UNTIL)
     first_at = known.c.known_at.label("first_at")
     return select(known.c.game_id, before.label("before"), after.label("after"), first_at)
 
@@ -145,13 +148,13 @@ def _last_bucket(known: Subquery, at: ColumnElement[datetime]) -> ColumnElement[
     return found.correlate(known).scalar_subquery()
 
 
-MASTERED: Final = Changes(_mastered, lambda of, _: of.c.first_at)
+MASTERED: Final = Changes(_mastered, lambda of: of.c.first_at)
 UNLOCKS: Final = of_column(schema.achievement_counters, "unlocks")
 
 
-def _rare(span: Span) -> Select[Any]:
+def _rare(length: Length) -> Select[Any]:
     """Divide unlocks by the players of its game, then and now, where there were new ones."""
-    moved, playing = once(_placed(span), "moved"), _playing(span)
+    moved, playing = once(_placed(length), "moved"), _playing()
     then, now = playing.alias("played_then"), playing.alias("played_now")
     before = moved.c.before / cast(func.nullif(then.c.before, 0), Float)
     after = moved.c.after / cast(func.nullif(now.c.after, 0), Float)
@@ -167,11 +170,11 @@ def _rare(span: Span) -> Select[Any]:
     )
 
 
-def _placed(span: Span) -> Select[Any]:
+def _placed(length: Length) -> Select[Any]:
     """Add to the unlocks of achievements in which game each was then, and in which it is now."""
-    counted = UNLOCKS.found(span).subquery("counted")
-    ends = UNLOCKS.known_at(counted, span), coverage.instant(span.until)
-    was_in, is_in = (_game_at(counted, at, _moved(span.since)) for at in ends)
+    counted = UNLOCKS.found(length).subquery("counted")
+    ends = UNLOCKS.known_at(counted), UNTIL
+    was_in, is_in = (_game_at(counted, at, _moved()) for at in ends)
     told = select(counted, was_in.label("was_in"), is_in.label("is_in"))
     return told.join(achievements, achievements.c.id == counted.c.achievement_id)
 
@@ -183,26 +186,26 @@ def _game_at(counted: Subquery, at: Instant, moved: Select[int]) -> ColumnElemen
     return case((achievements.c.id.in_(moved), then), else_=now)
 
 
-def _moved(since: datetime) -> Select[int]:
+def _moved() -> Select[int]:
     """Select the achievements that were in another game after an instant: few ever are."""
     past, own = schema.achievement_versions.c, achievements.alias("placed").c
     other = past.game_id.is_distinct_from(own.game_id)
     return select(past.achievement_id).where(
-        past.valid_to > since, past.achievement_id == own.id, other
+        past.valid_to > SINCE, past.achievement_id == own.id, other
     )
 
 
-def _playing(span: Span) -> CTE:
+def _playing() -> CTE:
     """Select the players of every game, when they were first known in a period and at its end."""
     own = schema.game_counters
     begun = own.alias("begun")
     first = select(func.min(begun.c.valid_from)).where(begun.c.game_id == games.c.id)
     known_at = first.correlate(games).scalar_subquery()
     known = select(games.c.id.label("game_id"), known_at.label("known_at")).subquery("known")
-    start = later(known.c.known_at, coverage.instant(span.since))
+    start = later(known.c.known_at, SINCE)
     before = _value_at(own, "players", known, start)
-    after = _value_at(own, "players", known, coverage.instant(span.until))
+    after = _value_at(own, "players", known, UNTIL)
     return once(select(known, before.label("before"), after.label("after")), "playing")
 
 
-RARE: Final = Changes(_rare, lambda of, span: later(UNLOCKS.known_at(of, span), of.c.first_at))
+RARE: Final = Changes(_rare, lambda of: later(UNLOCKS.known_at(of), of.c.first_at))

@@ -140,7 +140,7 @@ def _newest(times: CTE) -> Moment:
     return case((own < times.c.watched_from, None), (own <= times.c.stop, own), else_=found)
 
 
-def last_look(at: datetime) -> Moment:
+def last_look(at: Moment) -> Moment:
     """Find when a poll was last seen well at an instant; later, where looks without news go on.
 
     Two steps into the index for each poll, however much it looked since.

@@ -7,23 +7,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from difflib import get_close_matches
+from functools import cache
 from typing import Any, Final, TypeAlias
 
 from sqlalchemy import (
+    CTE,
     ColumnCollection,
     ColumnElement,
     Connection,
     Float,
+    Integer,
     Select,
     Subquery,
+    bindparam,
     cast,
     func,
     select,
 )
 
 from harvester.errors import ConfigError
-from harvester.store import coverage, schema
-from harvester.store.changed import MASTERED, RARE, UNLOCKS, Changes, of_column
+from harvester.store import changed, coverage, schema
+from harvester.store.changed import MASTERED, RARE, UNLOCKS, Changes, Length, of_column
 from harvester.store.coverage import once
 from harvester.store.series import Span
 
@@ -84,8 +88,10 @@ def ranked(
     keys in a long one).
     """
     ranking, span = _ranking(name), Span(since, until)
-    largest = _largest(ranking, span, limit, is_relative=is_relative)
-    found = [dict(row) for row in conn.execute(_labelled(largest, ranking, span)).mappings()]
+    length: Length = "short" if until - since <= changed.SHORT else "long"
+    statement = _statement(name, length, is_relative=is_relative)
+    period = {"since": since, "until": until, "most": limit}
+    found = [dict(row) for row in conn.execute(statement, period).mappings()]
     first, last = (_seen(conn, ranking, found, at) for at in span)
     return [_row(ranking, rank, row, span, (first, last)) for rank, row in enumerate(found, 1)]
 
@@ -124,13 +130,20 @@ def _row(
 # --- the largest changes ---------------------------------------------------------------
 
 
-def _largest(ranking: Ranking, span: Span, limit: int, *, is_relative: bool) -> Subquery:
-    found = once(ranking.changes.found(span), "changed")
+@cache
+def _statement(name: str, length: Length, *, is_relative: bool) -> Select[Any]:
+    """Put the statement together that finds the `most` largest changes of a period."""
+    ranking = RANKINGS[name]
+    found = once(ranking.changes.found(length), "changed")
+    return _labelled(_largest(found, ranking, is_relative=is_relative), ranking)
+
+
+def _largest(found: CTE, ranking: Ranking, *, is_relative: bool) -> Subquery:
     size = func.abs(found.c.after - found.c.before)
     share = size / cast(func.nullif(found.c.before, 0), Float)
     told = select(found, size.label("size"), (share if is_relative else size).label("weight"))
-    order = _order(told.selected_columns, ranking)
-    return told.where(size > 0).order_by(*order).limit(limit).subquery("largest")
+    order, most = _order(told.selected_columns, ranking), bindparam("most", type_=Integer)
+    return told.where(size > 0).order_by(*order).limit(most).subquery("largest")
 
 
 def _order(columns: ColumnCollection[str, Any], ranking: Ranking) -> Sequence[Any]:
@@ -139,9 +152,9 @@ def _order(columns: ColumnCollection[str, Any], ranking: Ranking) -> Sequence[An
     return (columns.weight.desc().nulls_last(), columns.size.desc(), *keys)
 
 
-def _labelled(largest: Subquery, ranking: Ranking, span: Span) -> Select[Any]:
+def _labelled(largest: Subquery, ranking: Ranking) -> Select[Any]:
     """Add since when the values are known, titles and names."""
-    query: Select[Any] = select(largest, ranking.changes.known_at(largest, span).label("known_at"))
+    query: Select[Any] = select(largest, ranking.changes.known_at(largest).label("known_at"))
     source: Any = largest
     game: ColumnElement[int] | None = None
     if "achievement_id" in ranking.key:
@@ -163,17 +176,24 @@ def _seen(
     conn: Connection, ranking: Ranking, found: list[dict[str, Any]], at: datetime
 ) -> dict[tuple[Any, ...], datetime]:
     """Tell when the subjects of some rows were last looked at before an instant."""
-    own = schema.polls.c
-    looked_at = coverage.last_look(at)
-    query = select(*(own[column] for column in ranking.polled), looked_at.label("looked_at"))
-    these = (own[name].in_({row[name] for row in found}) for name in ranking.polled)
-    chosen = query.where(own.job == ranking.job, *these)
+    these = {name: list({row[name] for row in found}) for name in ranking.polled}
     seen: dict[tuple[Any, ...], datetime] = {}
-    for *key, looked in conn.execute(chosen):
+    asked = {"job": ranking.job, "at": at, **these}
+    for *key, looked in conn.execute(_looks(ranking.polled), asked):
         if looked is not None:
             then = min(looked, at)
             seen[tuple(key)] = max(then, seen.get(tuple(key), then))
     return seen
+
+
+@cache
+def _looks(polled: tuple[str, ...]) -> Select[Any]:
+    """Put the statement together that finds the last looks of a `job` at an instant `at`."""
+    own = schema.polls.c
+    looked_at = coverage.last_look(bindparam("at", type_=schema.Instant))
+    these = (own[name].in_(bindparam(name, expanding=True)) for name in polled)
+    query = select(*(own[name] for name in polled), looked_at.label("looked_at"))
+    return query.where(own.job == bindparam("job"), *these)
 
 
 _GAME, _ACHIEVEMENT = ("game_id",), ("achievement_id",)

@@ -89,13 +89,15 @@ def _by_what_holds(table: Table, column: str, *only: Any) -> Select[Any]:  # noq
 
 
 def _held(table: Table, column: str, *only: Any) -> Subquery:  # noqa: ANN401 - conditions
-    """Select the keys whose values at the end of a period began in it, from two indexes."""
-    own = table.c
+    """Select the keys whose values at the end of a period began in it, from two indexes.
+
+    They are in order, so that one step after the other into an index of theirs stays near.
+    """
+    own, key = table.c, schema.HISTORIES[table.name].key
     began = (own.valid_from > SINCE, own.valid_from <= UNTIL)
-    value = own[column].label("after")
-    told = select(*(own[name] for name in schema.HISTORIES[table.name].key), value)
-    current, past = own.valid_to.is_(None), own.valid_to > UNTIL
-    return union_all(*(told.where(*began, one, *only) for one in (current, past))).subquery("held")
+    told = select(*(own[name] for name in key), own[column].label("after")).where(*began, *only)
+    held = union_all(told.where(own.valid_to.is_(None)), told.where(own.valid_to > UNTIL))
+    return held.order_by(*(held.selected_columns[name] for name in key)).subquery("held")
 
 
 def _value_at(table: Table, column: str, of: FromClause, at: Instant) -> ColumnElement[Any]:
@@ -154,7 +156,7 @@ UNLOCKS: Final = of_column(schema.achievement_counters, "unlocks")
 
 def _rare(length: Length) -> Select[Any]:
     """Divide unlocks by the players of its game, then and now, where there were new ones."""
-    moved, playing = once(_placed(length), "moved"), _playing()
+    moved, playing = _placed(length).subquery("moved"), _playing()
     then, now = playing.alias("played_then"), playing.alias("played_now")
     before = moved.c.before / cast(func.nullif(then.c.before, 0), Float)
     after = moved.c.after / cast(func.nullif(now.c.after, 0), Float)
@@ -174,25 +176,26 @@ def _placed(length: Length) -> Select[Any]:
     """Add to the unlocks of achievements in which game each was then, and in which it is now."""
     counted = UNLOCKS.found(length).subquery("counted")
     ends = UNLOCKS.known_at(counted), UNTIL
-    was_in, is_in = (_game_at(counted, at, _moved()) for at in ends)
+    elsewhere = _moved()
+    was_in, is_in = (_game_at(counted, at, elsewhere) for at in ends)
     told = select(counted, was_in.label("was_in"), is_in.label("is_in"))
     return told.join(achievements, achievements.c.id == counted.c.achievement_id)
 
 
-def _game_at(counted: Subquery, at: Instant, moved: Select[int]) -> ColumnElement[int]:
+def _game_at(counted: Subquery, at: Instant, moved: CTE) -> ColumnElement[int]:
     """Find the game of an achievement at an instant: its game now unless it has moved since."""
     now = achievements.c.game_id
     then = func.coalesce(_value_at(schema.achievement_versions, "game_id", counted, at), now)
-    return case((achievements.c.id.in_(moved), then), else_=now)
+    has_moved = achievements.c.id.in_(select(moved.c.achievement_id))
+    return case((has_moved, then), else_=now)
 
 
-def _moved() -> Select[int]:
+def _moved() -> CTE:
     """Select the achievements that were in another game after an instant: few ever are."""
     past, own = schema.achievement_versions.c, achievements.alias("placed").c
     other = past.game_id.is_distinct_from(own.game_id)
-    return select(past.achievement_id).where(
-        past.valid_to > SINCE, past.achievement_id == own.id, other
-    )
+    those = select(past.achievement_id).where(past.achievement_id == own.id, other)
+    return once(those.where(past.valid_to > SINCE), "elsewhere")
 
 
 def _playing() -> CTE:
@@ -201,7 +204,7 @@ def _playing() -> CTE:
     begun = own.alias("begun")
     first = select(func.min(begun.c.valid_from)).where(begun.c.game_id == games.c.id)
     known_at = first.correlate(games).scalar_subquery()
-    known = select(games.c.id.label("game_id"), known_at.label("known_at")).subquery("known")
+    known = once(select(games.c.id.label("game_id"), known_at.label("known_at")), "known")
     start = later(known.c.known_at, SINCE)
     before = _value_at(own, "players", known, start)
     after = _value_at(own, "players", known, UNTIL)

@@ -162,11 +162,17 @@ def sample(rows: Iterable[Stretch[T]], instants: Sequence[datetime]) -> list[T |
     held: list[T | None] = []
     rest = iter(rows)
     row = next(rest, None)
+    if row is not None and instants and _holds(row, instants[0]) and _holds(row, instants[-1]):
+        return [row[2]] * len(instants)  # as it mostly is
     for at in instants:
         while row is not None and row[1] is not None and row[1] <= at:
             row = next(rest, None)
         held.append(row[2] if row is not None and row[0] <= at else None)
     return held
+
+
+def _holds(row: Stretch[T], at: datetime) -> bool:
+    return row[0] <= at and (row[1] is None or row[1] > at)
 
 
 def joined(spans: Iterable[Span]) -> list[Span]:

@@ -148,6 +148,7 @@ class Watch:
     def milliseconds(self, question: Callable[[], Any]) -> float:
         """Ask several times, once before for the caches."""
         question()
+        gc.freeze()  # a command is not asked after hundreds of other questions
         took: list[float] = []
         ends = time.perf_counter() + PATIENCE
         while not took or (len(took) < TIMES and time.perf_counter() < ends):
@@ -162,7 +163,6 @@ def measure(
     url: str, scale: full.Scale, *, only: str = ""
 ) -> Iterator[tuple[tuple[str, str, int], float]]:
     """Tell of every question, its group and bound, how many milliseconds it took."""
-    gc.freeze()  # as `serve` does, and a command has loaded less
     watch, engine = Watch(url.startswith("postgresql")), db.connect(url, is_read_only=True)
     with engine.connect() as conn:
         for asked in (one for one in questions(scale) if only in one.what):

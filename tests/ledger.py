@@ -114,11 +114,13 @@ class Ledger:
         return newest and newest["counters"].get(achievement)  # type: ignore[no-any-return]
 
     def rarity(self, achievement: int, at: datetime) -> Values:
-        """Tell the share of the players of the game whose set it is in."""
+        """Tell the share of the players that the game has, also where its set was emptied."""
         own = self._official(achievement, at)
         if own is None:
             return None
-        players = own["players"]
+        newest = [one for when, one in self.versions[achievement].items() if when <= at][-1]
+        game = newest and self.counters(newest["game_id"], at)
+        players = game and game["players"]
         shares = {"rarity": own["unlocks"], "rarity_hardcore": own["unlocks_hardcore"]}
         told = {name: count / players if players else None for name, count in shares.items()}
         return {**told, "true_ratio": own["true_ratio"]}

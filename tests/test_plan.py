@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -393,7 +393,7 @@ def test_a_database_of_another_program_is_not_taken_for_an_empty_one(watching: S
 @pytest.fixture
 def halfway(
     bench_of: Callable[..., Bench], world: World, shell: Shell
-) -> tuple[Shell, Bench, Engine]:
+) -> Iterator[tuple[Shell, Bench, Engine]]:
     """Plan everything of a game with one long list, and ask nothing."""
     world.add_game(1, "Sonic", 1)
     own = world.add_achievement(1, "Deed", id=11)
@@ -402,7 +402,9 @@ def halfway(
     url = f"sqlite:///{shell.folder}/harvester.db"
     bench = bench_of("[watch]\ngames = [1]", database=url, api=STILL)
     assert shell("fetch", "progress").code == 0
-    return shell, bench, db.connect(url)
+    engine = db.connect(url)
+    yield shell, bench, engine
+    engine.dispose()
 
 
 @pytest.mark.usefixtures("halfway")
@@ -432,5 +434,4 @@ def test_status_says_what_a_budget_that_is_spent_leaves_waiting(
     shell, bench, engine = halfway
     bench.configure("[watch]\ngames = [1]", api="daily_budget = 1", database=str(engine.url))
     told = shell("status").err
-    engine.dispose()
     assert "the daily budget of 1 requests is spent; what is due waits for the next UTC day" in told

@@ -382,6 +382,7 @@ def test_a_file_that_is_not_there_is_the_databases_trouble(tmp_path: Path) -> No
     with pytest.raises(DatabaseUnfit, match="cannot be used"):
         ask(reader, "SELECT 1")
     assert not (tmp_path / "none.db").exists()
+    reader.dispose()
 
 
 def test_a_lost_server_is_the_databases_trouble(postgres_reader: Engine, postgres_url: str) -> None:

@@ -24,6 +24,7 @@ import httpx
 from sqlalchemy import Connection, Engine, text
 
 from benchmarks import document, full, tables
+from harvester.cli import ROWS_AT_HAND
 from harvester.store import db, gaps, migrate, report, top
 from harvester.store.series import parse_every
 from harvester.store.trends import TRENDS, answer
@@ -270,6 +271,7 @@ def main() -> None:
     chosen = parser.parse_args()
     found: dict[str, dict[tuple[str, str, int], float]] = {}
     commit, scale = tables.commit(), full.Scale()
+    gc.set_threshold(ROWS_AT_HAND)  # as the commands do, of which `serve` is one
     with databases(chosen.folder, scale, chosen.databases or DATABASES) as urls:
         for name, url in urls.items():
             found[name] = {}

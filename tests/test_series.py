@@ -1,4 +1,3 @@
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
@@ -193,18 +192,6 @@ def test_a_sample_is_what_a_search_through_all_rows_finds(
     rows: list[Stretch[int]], asked: list[datetime]
 ) -> None:
     assert series.sample(rows, asked) == [held_at(rows, at) for at in asked]
-
-
-def test_sampling_reads_no_row_twice_and_none_after_the_last_instant() -> None:
-    read: list[int] = []
-
-    def rows() -> Iterator[Stretch[int]]:
-        for number in range(9):
-            read.append(number)
-            yield START + timedelta(hours=number), START + timedelta(hours=number + 1), number
-
-    assert series.sample(rows(), [START, START + timedelta(hours=3)]) == [0, 3]
-    assert read == [0, 1, 2, 3]
 
 
 def local_ends(zone: str, since: str, until: str, every: str) -> list[str]:

@@ -10,6 +10,7 @@ Instants are aware and in UTC, whatever the zone.
 """
 
 import re
+from bisect import bisect_left
 from calendar import monthrange
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -157,22 +158,16 @@ def periods(since: datetime, until: datetime, every: Period, zone: tzinfo = UTC)
 def sample(rows: Iterable[Stretch[T]], instants: Sequence[datetime]) -> list[T | None]:
     """Tell the value held at each instant; None where no row holds.
 
-    `rows` of one key do not overlap; both are in the order of time. O(rows + instants).
+    `rows` of one key do not overlap; the instants are in the order of time.
+    O(rows · log instants + instants).
     """
-    held: list[T | None] = []
-    rest = iter(rows)
-    row = next(rest, None)
-    if row is not None and instants and _holds(row, instants[0]) and _holds(row, instants[-1]):
-        return [row[2]] * len(instants)  # as it mostly is
-    for at in instants:
-        while row is not None and row[1] is not None and row[1] <= at:
-            row = next(rest, None)
-        held.append(row[2] if row is not None and row[0] <= at else None)
+    held: list[T | None] = [None] * len(instants)
+    for since, until, value in rows:
+        first = bisect_left(instants, since)
+        end = len(instants) if until is None else bisect_left(instants, until)
+        if first < end:
+            held[first:end] = [value] * (end - first)
     return held
-
-
-def _holds(row: Stretch[T], at: datetime) -> bool:
-    return row[0] <= at and (row[1] is None or row[1] > at)
 
 
 def joined(spans: Iterable[Span]) -> list[Span]:

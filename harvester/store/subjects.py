@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 from sqlalchemy import ColumnElement, Connection, Row, func, or_, select
 
 from harvester.errors import ConfigError
-from harvester.store import schema
+from harvester.store import many, schema
 
 Label: TypeAlias = Mapping[str, Any]
 Labels: TypeAlias = Mapping[int, Label]
@@ -21,7 +21,9 @@ users, user_names, polls = schema.users, schema.user_names, schema.polls
 
 def games(conn: Connection, ids: Collection[int]) -> Labels:
     """Label games by `game_id` and `game` (the title). Raises `ConfigError` for unknown ids."""
-    query = select(schema.games.c.id, schema.games.c.title).where(schema.games.c.id.in_(ids))
+    query = select(schema.games.c.id, schema.games.c.title).where(
+        many.among(schema.games.c.id, ids)
+    )
     titles = {row.id: row.title for row in conn.execute(query)}
     for own in ids:
         if own not in titles:

@@ -95,10 +95,25 @@ def by_period(curves: Callable[[Question], Iterable[Curve]]) -> Told:
 
     def rows(question: Question) -> Iterator[Row]:
         blank = dict.fromkeys(question.columns)
-        told = [({"time": None, **label, **blank}, periods) for label, periods in curves(question)]
+        told = [
+            list(_filled({"time": None, **label, **blank}, periods))
+            for label, periods in curves(question)
+        ]
         for index, span in enumerate(question.spans):
-            for empty, periods in told:
+            for periods in told:
                 for values in periods[index]:
-                    yield {**empty, **values, "time": span.until}
+                    row = values.copy()
+                    row["time"] = span.until
+                    yield row
 
     return rows
+
+
+def _filled(empty: Row, periods: Iterable[Sequence[Values]]) -> Iterator[Sequence[Row]]:
+    """Fill in the values of each period; where they stay the same, once."""
+    before: Sequence[Values] = ()
+    filled: Sequence[Row] = ()
+    for values in periods:
+        if values is not before:
+            before, filled = values, [{**empty, **one} for one in values]
+        yield filled

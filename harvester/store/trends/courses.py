@@ -40,8 +40,10 @@ class Course:
 
     def where(self, seen: Sequence[bool], instants: Sequence[datetime]) -> Points:
         """Tell what held at those of the instants that were seen."""
-        held = zip(*(sample(own, instants) for own in self.steps), strict=True)
-        told = zip(held, seen, strict=True)
+        held = [sample(own, instants) for own in self.steps]
+        if self.combine is _itself and all(seen):
+            return held[0]
+        told = zip(zip(*held, strict=True), seen, strict=True)
         return [self.combine(*those) if is_known else None for those, is_known in told]
 
     def turns(self) -> set[datetime]:

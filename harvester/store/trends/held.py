@@ -24,7 +24,8 @@ def steps(
     """
     history, held = schema.HISTORIES[table.name], defaultdict[Key, list[Stretch[Values]]](list)
     first, width = many.among(table.c[history.key[0]], list(ids)), len(history.key)
-    for row in question.conn.execute(_overlapping(question, history).where(first, *narrowed)):
+    query = _overlapping(question, history).where(first, *narrowed)
+    for row in question.conn.execute(query).all():
         start, end, *values = row[width:]
         held[row[:width]].append((start, end, dict(zip(history.values, values, strict=True))))
     return held

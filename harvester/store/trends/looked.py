@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, FromClause, Row, Select, and_, func, liter
 
 from harvester.store import many, schema
 from harvester.store.evidence import TOLERANCE
-from harvester.store.series import EVER, Span, joined, without
+from harvester.store.series import EVER, Span, common, joined, without
 from harvester.store.trends.asking import Question
 
 K = TypeVar("K", bound=Hashable)
@@ -66,9 +66,9 @@ def at_pairs(
     here = [many.among(polls.c.game_id, games)] if games else []
     seen = (polls.c.job == "progress") & or_(and_(his, *here), survey)
     looked = list(_looked(question, seen, _without_players(question, seen)))
-    blind = {poll.asked_as: _blind(poll, looks) for poll, looks in looked if poll.game_id is None}
+    awake = {poll.asked_as: _awake(poll, looks) for poll, looks in looked if poll.game_id is None}
     pairs = (
-        (poll, without(looks, blind.get(poll.asked_as, [])))
+        (poll, common(looks, awake.get(poll.asked_as, [EVER])))
         for poll, looks in looked
         if poll.game_id is not None
     )
@@ -96,11 +96,11 @@ def unseen(
     return f"nobody looked at that then; it was looked at from {first:{MINUTE}} to {last:{MINUTE}}"
 
 
-def _blind(survey: Row[Any], looks: Looks) -> Looks:
-    """Tell when a survey was to watch over its pairs and did not."""
+def _awake(survey: Row[Any], looks: Looks) -> Looks:
+    """Tell when a survey watched over its pairs, or did not have to."""
     since = _good_until(survey.watched_from, survey.interval_seconds)
     until = survey.watched_to or EVER.until
-    return without([Span(since, until)], looks) if since < until else []
+    return without([EVER], without([Span(since, until)], looks) if since < until else [])
 
 
 def _by_key(
@@ -119,7 +119,7 @@ def _looked(
 
     Cost: O(polls, looks since the range began that came late or failed).
     """
-    rows = question.conn.execute(_late(question, seen))
+    rows = question.conn.execute(_late(question, seen)).all()
     for _, group in groupby(rows, key=lambda row: row.id):
         own = list(group)
         yield own[0], without(joined(_spans(own)), joined(untold.get(own[0].id, ())))

@@ -1,10 +1,11 @@
 """What was true at every successful look, and what a trend must say of it. Brute force.
 
 Works from the world and the instants of looks alone: no table, no query, no function of the
-product. A value is known at an instant if a look was due no later than one and a half intervals
-after the last one, or if the next look came within that.
+product. What a look told is known until the next, if that came within one and a half intervals,
+or as long as it is not late; of a look that was left without a next one nothing more is known.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -35,6 +36,7 @@ class Ledger:
     games: dict[int, dict[datetime, Values]] = field(default_factory=dict)
     counted: dict[int, Mapping[int, Values]] = field(default_factory=dict)  # as last listed
     tickets: dict[int, list[tuple[datetime, Mapping[int, Any]]]] = field(default_factory=dict)
+    ends: dict[int, datetime] = field(default_factory=dict)  # when games left the watchlist
 
     def note(self, job: str, target: str, at: datetime, *, is_implied: bool = False) -> None:
         """Write down what the world is like at a look; one that is implied repeats the last."""
@@ -45,15 +47,21 @@ class Ledger:
 
     def is_seen(self, polls: Sequence[Poll], at: datetime) -> bool:
         """Tell whether one of these polls had looked."""
-        return any(self._covers([look for look, _ in self.looks.get(one, [])], at) for one in polls)
+        return any(self._covers(one, at) for one in polls)
 
-    def _covers(self, looks: Sequence[datetime], at: datetime) -> bool:
+    def _covers(self, poll: Poll, at: datetime) -> bool:
+        looks = [look for look, _ in self.looks.get(poll, [])]
         before = [look for look in looks if look <= at]
         after = [look for look in looks if look > at]
         if not before:
             return False
-        lasting = self.interval * 1.5
-        return at - before[-1] <= lasting or bool(after and after[0] - before[-1] <= lasting)
+        stop = after[0] if after else self._watched_until(poll)
+        is_in_time = stop - before[-1] <= self.interval * 1.5
+        return at == before[-1] or (is_in_time and at <= stop)
+
+    def _watched_until(self, poll: Poll) -> datetime:
+        game = re.match(r"game (\d+)", poll[1])
+        return self.ends.get(int(game[1]), self.world.now) if game else self.world.now
 
     def held(self, polls: Sequence[Poll], at: datetime) -> Any:  # noqa: ANN401 - what a look told
         """Tell what the newest look of these polls told; None where nothing is known."""

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from looks import prove
 from sqlalchemy import Connection, Engine
 
-from harvester.store import gaps, interruptions, polls, report, schema
+from harvester.store import gaps, interruptions, polls, report, schema, series, trends
 from harvester.store.evidence import TOLERANCE
 from harvester.store.polls import Wanted
 from harvester.store.series import Span
@@ -131,6 +131,29 @@ def test_holes_are_what_coverage_lacks_and_what_the_evidence_says(
     watched_inside = [one for one in inside if one["reason"] != gaps.UNWATCHED]
     assert merged(_spans(watched_inside)) == merged(real_inside)
     assert all(one["to_at"] <= other["from_at"] for one, other in pairwise(found))
+
+
+@pytest.mark.no_cover  # as above
+@settings(max_examples=examples(30), suppress_health_check=list(HealthCheck))
+@given(st.integers(1, MONTH), st.integers(1, 2000), rows)
+def test_a_trend_knows_nothing_exactly_where_there_is_a_hole(
+    conn: Connection, watched: int, every: int, history: list[Row]
+) -> None:
+    with conn.begin_nested() as savepoint:
+        conn.execute(schema.games.insert().values(id=1, title="Sonic", first_seen_at=NOW))
+        write(conn, watched, every, history, ())
+        since = NOW - (watched + 60) * MINUTE
+        holes = truth(conn, since, NOW)
+        looks = schema.fetches.select().where(schema.fetches.c.outcome.in_(WORDS[:2]))
+        first = min((look.first_at for look in conn.execute(looks)), default=None)
+        hourly = series.parse_every("1h")
+        asked = trends.answer(conn, "game-tickets", games=[1], since=since, until=NOW, every=hourly)
+        savepoint.rollback()
+    for row in asked.rows:
+        at = row["time"]
+        is_missed = any(one.since < at < one.until or at == NOW == one.until for one in holes)
+        is_known = first is not None and first <= at and not is_missed
+        assert row["is_observed"] == is_known, at
 
 
 def _spans(found: Sequence[dict[str, datetime]]) -> list[Span]:

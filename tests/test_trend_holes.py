@@ -90,7 +90,7 @@ def test_a_long_interval_promises_nothing_beyond_the_next_look(sonic: Connection
     looked(sonic, "progress", (0.5, 0.5), game=SONIC, hours=24)
     looked(sonic, "progress", (1, 1), game=SONIC, hours=1)  # it had shrunk meanwhile
 
-    seen = [(10, True)] * 13 + [(None, False)] * 10 + [(10, True)]
+    seen = [(10, True)] * 12 + [(None, False)] * 11 + [(10, True)]
     assert told(sonic, every=HOURLY, until=at(1)) == seen
 
 
@@ -163,13 +163,25 @@ def test_a_survey_that_has_ended_told_nothing_of_the_counters_of_games(sonic: Co
 
 
 def test_what_was_seen_last_is_good_until_the_first_survey_is_late(sonic: Connection) -> None:
-    looked(sonic, "progress", (0, 1), game=SONIC, name="Max")
+    looked(sonic, "progress", (0, 3), game=SONIC, name="Max")
     looked(sonic, "progress", (2, 3), name="Max")
     watched(sonic, 1 + HOUR / 2, None)
     players(sonic, 0, 10)
 
-    hours = told(sonic, every=HOURLY, until=at(1.25))[-6:]
-    assert hours == [(10, True)] + [(None, False)] * 5
+    assert told(sonic, every=HOURLY, until=at(1 + 2 * HOUR))[-3:] == [(10, True)] * 3
+    hours = told(sonic, every=HOURLY, until=at(1.25))[-7:]
+    assert hours == [(10, True)] + [(None, False)] * 6
+
+
+def test_a_hole_begins_at_the_last_look_as_soon_as_the_next_is_late(sonic: Connection) -> None:
+    players(sonic, 0, 10)
+    looked(sonic, "progress", (0, 1), (2, 3), game=SONIC)
+
+    around = told(sonic, every=HOURLY, until=at(2))[-25:]
+    assert around == [(10, True)] + [(None, False)] * 23 + [(10, True)]
+    asked: Any = {"every": HOURLY, "until": at(3 + HOUR)}
+    assert told(sonic, **asked)[-1] == (10, True)
+    assert told(sonic, **asked, now=at(4))[-2:] == [(10, True), (None, False)]
 
 
 def test_looks_that_ended_in_the_same_second_are_known_from_the_first_of_them(

@@ -172,6 +172,8 @@ def some_looks(bench: Bench, made: Harvest, url: str, ledger: Ledger, rng: rando
     """Look some times in time, or not quite, at one game or both; then rest for a while."""
     games = GAMES if rng.random() < 0.8 else GAMES[:1]
     watch(bench, url, games, ledger.players)
+    left = {game: bench.world.now for game in GAMES if game not in games}
+    ledger.ends = {game: ledger.ends.get(game, at) for game, at in left.items()}
     if rng.random() < 0.2:
         only = rng.choice(("API_GetTicketData", "API_GetGameInfoAndUserProgress"))
         bench.world.fail("503-maintenance", only=only, times=rng.randint(1, 2))

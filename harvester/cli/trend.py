@@ -137,7 +137,8 @@ def _options(one: trends.Trend) -> str:
 def _answered(chosen: Globals, name: str, **asked: Unpack[_Asked]) -> trends.Answer:
     zone = asked["zone"] or UTC
     every = read("--every", asked["every"], series.parse_every)
-    span = timespan(asked["since"], asked["until"], now=clock.now(), zone=zone)
+    now = clock.now()
+    span = timespan(asked["since"], asked["until"], now=now, zone=zone)
     with reading(chosen) as engine, engine.connect() as conn:
         return trends.answer(
             conn,
@@ -150,6 +151,7 @@ def _answered(chosen: Globals, name: str, **asked: Unpack[_Asked]) -> trends.Ans
             until=span.until,
             every=every,
             zone=zone,
+            now=now,
             is_range=asked["is_range"],
             is_delta=asked["is_delta"],
         )
@@ -165,7 +167,7 @@ def _compared(chosen: Globals, name: str, **asked: Unpack[_Asked]) -> trends.Ans
         )
     at, vs = _moments(asked)
     with reading(chosen) as engine, engine.connect() as conn:
-        return trends.compared(conn, asked["games"], at=at, vs=vs)
+        return trends.compared(conn, asked["games"], at=at, vs=vs, now=clock.now())
 
 
 def _moments(asked: _Asked) -> tuple[datetime, datetime | None]:

@@ -39,6 +39,7 @@ def answered(conn: Connection, name: str, keys: Keys, during: Window) -> Answer:
         until=during.until,
         every=during.every,
         zone=during.zone,
+        now=during.now,
     )
 
 

@@ -30,12 +30,13 @@ _DIGITS: Final = 16  # as many as the largest id has
 
 @dataclass(frozen=True)
 class Window:
-    """The period that is asked for; `words` are the ones of the address, or the defaults."""
+    """The period that is asked for, and when; `words` are those of the address, or the usual."""
 
     since: datetime
     until: datetime
     every: Period
     zone: ZoneInfo
+    now: datetime
     words: Mapping[str, str]
 
     @property
@@ -59,7 +60,7 @@ def window(request: Request) -> Window:
         for end in ("since", "until")
     )
     every = _read("every", words["every"], series.parse_every)
-    made = Window(since, until, every, zone, words)
+    made = Window(since, until, every, zone, now, words)
     _check(made)
     return made
 

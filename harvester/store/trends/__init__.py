@@ -48,6 +48,7 @@ def answer(  # noqa: PLR0913 - the options of the command, one each
     until: datetime,
     every: Period,
     zone: tzinfo = UTC,
+    now: datetime | None = None,
     is_range: bool = False,
     is_delta: bool = False,
 ) -> Answer:
@@ -58,7 +59,8 @@ def answer(  # noqa: PLR0913 - the options of the command, one each
     what happened in the period; `basis` is "reconstructed" where that was before it was watched.
     With `is_range` numbers come with the least and the most seen in the period, with `is_delta`
     with the change since the point before that was seen, and how much that is in a day.
-    `until` must not lie in the future: what holds now would be told for then.
+    `until` must not lie in the future: what holds now would be told for then. By `now`, the
+    present, is told whether a look is late that has not come yet; left out, it is `until`.
     Cost: reads the index entries of the keys asked, fetches the rows that overlap the range.
 
     Raises `ConfigError` for an unknown name or key, a missing one, and an empty range.
@@ -75,20 +77,26 @@ def answer(  # noqa: PLR0913 - the options of the command, one each
     }
     spans = _spans(since, until, every, zone)
     columns = trend.columns(is_range=is_range, is_delta=is_delta)
-    question = Question(conn, asked, spans, columns, is_range=is_range, is_delta=is_delta)
+    present = now or until
+    question = Question(conn, asked, spans, present, columns, is_range=is_range, is_delta=is_delta)
     rows = list(trend.rows(question))
     missing = trend.missing(question, rows) or looked.unseen(question, trend.jobs, rows)
     return Answer(rows, missing, _notes(trend, question))
 
 
 def compared(
-    conn: Connection, games: Collection[int], *, at: datetime, vs: datetime | None = None
+    conn: Connection,
+    games: Collection[int],
+    *,
+    at: datetime,
+    vs: datetime | None = None,
+    now: datetime | None = None,
 ) -> Answer:
     """Answer with `compare`; the notes are those on what happened between the two instants.
 
     Raises `ConfigError` for an unknown game.
     """
-    rows = compare(conn, games, at=at, vs=vs)
+    rows = compare(conn, games, at=at, vs=vs, now=now)
     instants = {"at": at} if vs is None else {"at": at, "vs": vs}
     blind = [when for name, when in instants.items() if all(row[name] is None for row in rows)]
     words = f"nobody had looked at {' and at '.join(f'{one:%Y-%m-%d %H:%M}' for one in blind)}"

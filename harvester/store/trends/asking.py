@@ -26,12 +26,13 @@ class Question:
     """About whom, over which periods, and whether with their ranges and changes.
 
     `subjects` are labels by option: "game", "achievement", "user", "developer"; `columns` are
-    those that rows have after the labels.
+    those that rows have after the labels. By `now`, the present, is told whether a look is late.
     """
 
     conn: Connection
     subjects: Mapping[str, Labels]
     spans: Spans
+    now: datetime
     columns: Sequence[str] = ()
     is_range: bool = False
     is_delta: bool = False

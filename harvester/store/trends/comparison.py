@@ -30,17 +30,23 @@ Number = float | None
 
 
 def compare(
-    conn: Connection, games: Collection[int], *, at: datetime, vs: datetime | None = None
+    conn: Connection,
+    games: Collection[int],
+    *,
+    at: datetime,
+    vs: datetime | None = None,
+    now: datetime | None = None,
 ) -> list[Row]:
     """Tell the official distributions of games at one instant, and how it was at another.
 
     The measures are the players who hold any ("holders"), how many achievements the median of
     those holds, and which share of all players of the game masters the set and holds nothing.
-    A value is None where nobody had looked. Raises `ConfigError` for an unknown game.
+    A value is None where nobody had looked; by `now`, the present (left out: the later of the
+    two), is told whether a look is late. Raises `ConfigError` for an unknown game.
     """
     labels = subjects.games(conn, games)
     instants = [at] if vs is None else [at, vs]
-    told = [_at(conn, labels, one) for one in instants]
+    told = [_at(conn, labels, one, now or max(instants)) for one in instants]
     return [
         row
         for game, label in labels.items()
@@ -56,8 +62,8 @@ class _Moment(NamedTuple):
     players: Mapping[int, int | None]
 
 
-def _at(conn: Connection, labels: subjects.Labels, at: datetime) -> _Moment:
-    question = Question(conn, {"game": labels}, [Span(at - timedelta(seconds=1), at)])
+def _at(conn: Connection, labels: subjects.Labels, at: datetime, now: datetime) -> _Moment:
+    question = Question(conn, {"game": labels}, [Span(at - timedelta(seconds=1), at)], now)
     official = schema.distribution.c.is_promoted.is_(True)
     kinds = by_kind(steps(question, schema.distribution, labels, official))
     looks = looked.at_games(question, "distribution", labels)

@@ -1,8 +1,9 @@
 """When it was looked: evidence of polls -> the time for which each key is known.
 
-A successful look is good until the next one, if that came in time; else for the tolerance of
-the interval then in force (as `report.py` counts coverage). What follows is a hole. The evidence
-says which looks came late, so of all others only the first and the last have to be known.
+A successful look is good until the next one, if that came in time. If it came late, or none
+has come although it should have by now, what follows on the look is a hole: the same as
+`coverage.py` finds. The evidence says which looks came late, so of all others only the first
+and the last have to be known.
 """
 
 from collections import defaultdict
@@ -66,7 +67,11 @@ def at_pairs(
     here = [many.among(polls.c.game_id, games)] if games else []
     seen = (polls.c.job == "progress") & or_(and_(his, *here), survey)
     looked = list(_looked(question, seen, _without_players(question, seen)))
-    awake = {poll.asked_as: _awake(poll, looks) for poll, looks in looked if poll.game_id is None}
+    awake = {
+        poll.asked_as: _awake(poll, looks, question.now)
+        for poll, looks in looked
+        if poll.game_id is None
+    }
     pairs = (
         (poll, common(looks, awake.get(poll.asked_as, [EVER])))
         for poll, looks in looked
@@ -96,10 +101,12 @@ def unseen(
     return f"nobody looked at that then; it was looked at from {first:{MINUTE}} to {last:{MINUTE}}"
 
 
-def _awake(survey: Row[Any], looks: Looks) -> Looks:
+def _awake(survey: Row[Any], looks: Looks, now: datetime) -> Looks:
     """Tell when a survey watched over its pairs, or did not have to."""
-    since = _good_until(survey.watched_from, survey.interval_seconds)
-    until = survey.watched_to or EVER.until
+    since, until = survey.watched_from, survey.watched_to or EVER.until
+    first = looks[0].since if looks else now
+    if first <= _good_until(since, survey.interval_seconds):
+        since = first
     return without([EVER], without([Span(since, until)], looks) if since < until else [])
 
 
@@ -122,10 +129,11 @@ def _looked(
     rows = question.conn.execute(_late(question, seen)).all()
     for _, group in groupby(rows, key=lambda row: row.id):
         own = list(group)
-        yield own[0], without(joined(_spans(own)), joined(untold.get(own[0].id, ())))
+        looks = joined(_spans(own, question.now))
+        yield own[0], without(looks, joined(untold.get(own[0].id, ())))
 
 
-def _spans(late: Sequence[Row[Any]]) -> Iterator[Span]:
+def _spans(late: Sequence[Row[Any]], now: datetime) -> Iterator[Span]:
     """Tell the time between holes, out of the looks of a poll that came late."""
     poll = late[0]
     since = poll.begun_at
@@ -133,9 +141,16 @@ def _spans(late: Sequence[Row[Any]]) -> Iterator[Span]:
         return
     for row in late:
         if row.first_at is not None and row.first_at > since:
-            yield Span(since, _good_until(row.late_since_at, row.promised))
+            yield Span(since, row.late_since_at + SECOND)
             since = row.first_at
-    yield Span(since, _good_until(poll.last_ok_at, poll.interval_seconds))
+    yield Span(since, _lasting(poll, now) + SECOND)
+
+
+def _lasting(poll: Row[Any], now: datetime) -> datetime:
+    """Tell until when the last look is good: as long as the poll is watched and none is late."""
+    last: datetime = poll.last_ok_at
+    stop = min(poll.watched_to or now, now)
+    return max(last, stop) if stop < _good_until(last, poll.interval_seconds) else last
 
 
 def _good_until(looked_at: datetime, promised: int) -> datetime:
@@ -149,10 +164,9 @@ def _late(question: Question, seen: ColumnElement[bool]) -> Select[Any]:
     in_range = own.late_since_at < question.until, own.first_at > question.since
     mine = and_(own.poll_id == polls.c.id, own.late_since_at.is_not(None), *in_range)
     begun_at = _first(_looks())
-    promised = func.coalesce(own.interval_seconds, polls.c.interval_seconds)
     return (
         select(*_OF_POLL, begun_at.label("begun_at"))
-        .add_columns(own.first_at, own.late_since_at, promised.label("promised"))
+        .add_columns(own.first_at, own.late_since_at)
         .outerjoin_from(polls, fetches, mine)
         .where(seen)
         .order_by(polls.c.id, own.first_at)
@@ -201,7 +215,7 @@ def _lacks(own: FromClause) -> Sequence[ColumnElement[bool]]:
 def _surveyed(question: Question, seen: ColumnElement[bool]) -> Untold:
     """Tell of pairs for how long a survey watched over them, up to the next look of their own.
 
-    What they saw last before is good until the first look of the survey, and of the game, is late.
+    Where they looked again before one would have been late, they have told all.
     """
     is_pair = polls.c.game_id.is_not(None) & polls.c.asked_as.is_not(None)
     own = (surveys.c.job == "progress") & (surveys.c.target == "player " + polls.c.asked_as)
@@ -209,8 +223,9 @@ def _surveyed(question: Question, seen: ColumnElement[bool]) -> Untold:
     watched = surveys.c.watched_from, surveys.c.interval_seconds, surveys.c.watched_to
     rows = question.conn.execute(select(polls.c.id, *watched, again).where(seen, is_pair, own))
     return _grouped(
-        (poll, _good_until(begun, promised), again and max(again, ended))  # looks may go on and on
+        (poll, begun + SECOND, again and max(again, ended))  # looks may go on and on
         for poll, begun, promised, ended, again in rows
+        if (again or question.now) >= _good_until(begun, promised)
     )
 
 

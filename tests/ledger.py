@@ -125,13 +125,21 @@ class Ledger:
         """Tell the share of the players that the game has, also where its set was emptied."""
         own = self._official(achievement, at)
         if own is None:
-            return None
+            return self._without_rarity(achievement, at)
         newest = [one for when, one in self.versions[achievement].items() if when <= at][-1]
         game = newest and self.counters(newest["game_id"], at)
         players = game and game["players"]
         shares = {"rarity": own["unlocks"], "rarity_hardcore": own["unlocks_hardcore"]}
         told = {name: count / players if players else None for name, count in shares.items()}
         return {**told, "true_ratio": own["true_ratio"]}
+
+    def _without_rarity(self, achievement: int, at: datetime) -> Values:
+        """Tell of an achievement outside of a set that the game was seen without it."""
+        known = [(when, own) for when, own in self.versions.get(achievement, {}).items() if own]
+        before = [own for when, own in known if when <= at]
+        game = before[-1] if before else known[0][1] if known else None
+        is_seen = game and self.is_seen(self.pairs(game["game_id"]), at)
+        return dict.fromkeys(("rarity", "rarity_hardcore", "true_ratio")) if is_seen else None
 
     # --- what must have happened
 

@@ -242,7 +242,33 @@ def test_rarity_is_measured_while_an_achievement_is_in_the_set(sonic: Connection
 
     told = columns(ask(sonic, "rarity", achievements=[RING]), "rarity", "is_observed")
 
-    assert told == [(0.5, True), (None, False), (0.5, True)]
+    assert told == [(0.5, True), (None, True), (0.5, True)]
+
+
+def test_what_is_not_in_the_set_yet_has_no_rarity_and_was_looked_for(sonic: Connection) -> None:
+    looked(sonic, "progress", (0, 1), (2, 5), game=SONIC)
+    players(sonic, 0, 10)
+    late = {"achievement_id": 13, "game_id": SONIC, "title": "Late", "is_promoted": True}
+    tell(sonic, schema.achievement_versions, 2.5, late)
+    tell(sonic, schema.achievement_counters, 2.5, {"achievement_id": 13, "unlocks": 5})
+    own = schema.achievements
+    sonic.execute(own.update().where(own.c.id == 13).values(gone_at=at(3.5)))
+
+    told = columns(ask(sonic, "rarity", achievements=[13], until=at(4)), "rarity", "is_observed")
+
+    assert told == [(None, True), (None, True), (0.5, True), (None, True)]
+
+
+def test_an_answer_says_which_achievements_no_set_had(sonic: Connection) -> None:
+    looked(sonic, "progress", ALWAYS, game=SONIC)
+    version = {"achievement_id": RING, "game_id": SONIC, "is_promoted": False}
+    tell(sonic, schema.achievement_versions, 0.1, version)
+    asked: dict[str, Any] = {"since": at(1), "until": at(3), "every": HOURLY}
+
+    told = trends.answer(sonic, "rarity", games=[SONIC], **asked)
+
+    words = "no rarity, as no set had them in that time"
+    assert told.missing == f"{words}: achievements {RING}"
 
 
 def test_counters_of_an_unofficial_achievement_are_known_where_it_is_asked_about(

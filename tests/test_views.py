@@ -211,6 +211,29 @@ def test_rarity_is_unlocks_by_the_players_of_then_at_every_instant(
         assert row["rarity"] == pytest.approx(unlocks / players)
 
 
+def test_what_no_set_has_has_no_rarity_and_what_is_gone_ends(conn: Connection) -> None:
+    counters = Batch(schema.achievement_counters, {"achievement_id": 9}, [{"unlocks": 3}])
+    ratio = Batch(schema.achievement_ratios, {"achievement_id": 9}, [{"true_ratio": 5}])
+    for days, players in ((0, 10), (2, 12), (4, 20)):
+        many = Batch(schema.game_counters, {"game_id": 1}, [{"players": players}])
+        told(conn, NOW + days * DAY, ring(1), counters, ratio, many)
+    for days, is_promoted in ((1, False), (3, True)):
+        state = {"game_id": 1, "is_promoted": is_promoted}
+        told(
+            conn,
+            NOW + days * DAY,
+            Batch(schema.achievement_versions, {"achievement_id": 9}, [state]),
+        )
+    own = schema.achievements
+    conn.execute(own.update().where(own.c.id == 9).values(gone_at=NOW + 5 * DAY))
+
+    rows = seen(conn, "SELECT * FROM v_rarity ORDER BY time")
+
+    shares = [(row["rarity"], row["true_ratio"]) for row in rows]
+    assert shares == [(0.3, 5), (None, None), (None, None), (0.25, 5), (0.15, 5)]
+    assert instant(rows[-1]["valid_to"]) == NOW + 5 * DAY
+
+
 def test_rarity_without_players_is_not_known(conn: Connection) -> None:
     counters = Batch(schema.achievement_counters, {"achievement_id": 9}, [{"unlocks": 3}])
     none = Batch(schema.game_counters, {"game_id": 1}, [{"players": 0}])

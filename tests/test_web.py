@@ -4,6 +4,7 @@ import csv
 import json
 import re
 import sqlite3
+from contextlib import closing
 from html import unescape
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
@@ -109,6 +110,22 @@ def test_of_what_is_not_watched_nobody_says_that_it_was_looked_at(dashboard: Das
     assert "Nothing of that is watched." in answer.text
     assert "Nothing of that" not in dashboard.ask("/coverage?game=2").text
     assert dashboard.ask("/api/gaps?game=999").status_code == 400
+
+
+def test_what_no_set_has_is_not_said_to_be_unlocked_by_a_share_of_the_players(
+    dashboard: Dashboard, tmp_path: Path
+) -> None:
+    source, copy = dashboard.url.removeprefix("sqlite:///"), tmp_path / "copy.db"
+    with closing(sqlite3.connect(source)) as one, closing(sqlite3.connect(copy)) as other:
+        one.backup(other)
+        with other:
+            other.execute("UPDATE achievements SET is_promoted = 0 WHERE id = 11")
+
+    told = dashboard.but(url=f"sqlite:///{copy}").ask("/achievements/11").text
+
+    assert "unofficial" in told
+    assert "Unlocked by" in dashboard.ask("/achievements/11").text
+    assert not re.search(r"Unlocked by</dt>\s*<dd>[0-9]", told)
 
 
 @pytest.mark.parametrize("place", PAGES)

@@ -5,22 +5,27 @@ from typing import Final
 from harvester.store.view import LATEST, View, Words, inherited, same
 
 # A share moves when the achievement's counters do, when the game's players do, and when the
-# achievement changes its game; each of these begins a row. Bounds of the range of players are
-# known before it is read, so that its index serves.
+# achievement changes its game or leaves the set; each of these begins a row. Bounds of the range
+# of players are known before it is read, so that its index serves.
 _HELD: Final = f"""
       SELECT a.id AS achievement_id, a.title AS achievement, a.game_id AS game_id,
              v.game_id AS played, v.is_promoted AS is_promoted,
              c.unlocks AS unlocks, c.unlocks_hardcore AS unlocks_hardcore,
              CASE WHEN c.valid_from > v.valid_from
                   THEN c.valid_from ELSE v.valid_from END AS began,
-             CASE WHEN coalesce(c.valid_to, {LATEST}) < coalesce(v.valid_to, {LATEST})
+             CASE WHEN a.gone_at <= coalesce(c.valid_to, {LATEST})
+                   AND a.gone_at <= coalesce(v.valid_to, {LATEST}) THEN a.gone_at
+                  WHEN coalesce(c.valid_to, {LATEST}) < coalesce(v.valid_to, {LATEST})
                   THEN c.valid_to ELSE v.valid_to END AS ended
       FROM achievements a
       JOIN achievement_counters c ON c.achievement_id = a.id
       JOIN achievement_versions v
         ON v.achievement_id = a.id
        AND v.valid_from < coalesce(c.valid_to, {LATEST})
-       AND coalesce(v.valid_to, {LATEST}) > c.valid_from"""
+       AND coalesce(v.valid_to, {LATEST}) > c.valid_from
+       AND coalesce(a.gone_at, {LATEST}) > c.valid_from
+       AND coalesce(a.gone_at, {LATEST}) > v.valid_from"""
+_OF_PLAYERS: Final = "/ CASE WHEN s.is_promoted = FALSE THEN NULL ELSE nullif(s.players, 0) END"
 _TOLD: Final = """h.achievement_id, h.achievement, h.game_id,
            h.is_promoted, h.unlocks, h.unlocks_hardcore"""
 _RARITY: Final = f"""
@@ -33,13 +38,15 @@ SELECT s.since AS time,
        s.unlocks AS unlocks,
        s.unlocks_hardcore AS unlocks_hardcore,
        s.players AS players,
-       CAST(s.unlocks AS DOUBLE PRECISION) / nullif(s.players, 0) AS rarity,
-       CAST(s.unlocks_hardcore AS DOUBLE PRECISION) / nullif(s.players, 0) AS rarity_hardcore,
-       (
+       CAST(s.unlocks AS DOUBLE PRECISION)
+           {_OF_PLAYERS} AS rarity,
+       CAST(s.unlocks_hardcore AS DOUBLE PRECISION)
+           {_OF_PLAYERS} AS rarity_hardcore,
+       CASE WHEN s.is_promoted = FALSE THEN NULL ELSE (
          SELECT r.true_ratio FROM achievement_ratios r
          WHERE r.achievement_id = s.achievement_id AND r.valid_from <= s.since
          ORDER BY r.valid_from DESC LIMIT 1
-       ) AS true_ratio,
+       ) END AS true_ratio,
        s.since AS valid_from,
        s.until AS valid_to
 FROM (
@@ -83,7 +90,7 @@ RARITY: Final = View(
         "unlocks": "ranked players who unlocked it in any mode",
         "unlocks_hardcore": "ranked players who unlocked it in hardcore",
         "players": "ranked players of the game it belonged to then",
-        "rarity": "unlocks by players, 0 to 1; null where either is unknown",
+        "rarity": "unlocks by players, 0 to 1; null where either is unknown or no set had it",
         "rarity_hardcore": "unlocks in hardcore by players, 0 to 1",
         "true_ratio": "RA's weighted points (RetroPoints) at `time`",
         **inherited("valid_from", "valid_to"),

@@ -1,9 +1,13 @@
-"""`unlocks` and `rarity`: an achievement's counters while it belonged to the set of a game."""
+"""`unlocks` and `rarity`: an achievement's counters while it belonged to the set of a game.
 
-from collections.abc import Collection, Iterator, Mapping
+Of one that RA does not list because it is unofficial nobody knows the unlocks; it has no rarity,
+and that is known.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from harvester.store import schema
 from harvester.store.series import EVER, Span, Stretch, common
@@ -13,6 +17,7 @@ from harvester.store.trends.courses import Course, clipped
 from harvester.store.trends.held import Steps
 from harvester.store.trends.looked import Looks
 
+NAMED: Final = 5
 Stays = Mapping[int, list[Stretch[Values]]]  # by achievement: in which game, whether promoted
 
 
@@ -25,21 +30,39 @@ class _Sets:
     unofficial: Mapping[Any, Steps]  # where the unofficial are asked about, their tickets are, too
     gone: Mapping[int, datetime]
 
-    def seen(self, achievement: int, *, is_official: bool) -> Looks:
+    def told(self, achievement: int) -> Looks:
         """Tell when the counters of an achievement were told: while its game's set had it."""
-        stays = self.stays[achievement]
-        until = self.gone.get(achievement, EVER.until)
-        spans = [span for stay in stays for span in self._seen(stay, is_official=is_official)]
-        return common(spans, [Span(EVER.since, until)])
+        spans = [span for stay in self.stays[achievement] for span in self._told(stay)]
+        return common(spans, [self._life(achievement)])
 
-    def _seen(self, stay: Stretch[Values], *, is_official: bool) -> Looks:
-        since, until, values = stay
-        looks = common(self.looks[values["game_id"]], [Span(since, until or EVER.until)])
-        if values["is_promoted"] is not False:
+    def _told(self, stay: Stretch[Values]) -> Looks:
+        looks = common(self.looks[stay[2]["game_id"]], [_span(stay)])
+        if stay[2]["is_promoted"] is not False:
             return looks
-        asked = self.unofficial[values["game_id"], False]
-        told = [Span(start, end or EVER.until) for start, end, _ in held.narrowed(asked)]
-        return [] if is_official else common(looks, told)
+        asked = self.unofficial[stay[2]["game_id"], False]
+        return common(looks, [_span(step) for step in held.narrowed(asked)])
+
+    def _life(self, achievement: int) -> Span:
+        return Span(EVER.since, self.gone.get(achievement, EVER.until))
+
+    def seen(self, achievement: int) -> Looks:
+        """Tell when the game was looked at that an achievement was in, came into, or had left."""
+        stays = self.stays[achievement]
+        begun = [EVER.since, *(since for since, _, _ in stays[1:]), EVER.until]
+        return [
+            span
+            for stay, life in zip(stays, map(Span, begun, begun[1:]), strict=False)
+            for span in common(self.looks[stay[2]["game_id"]], [life])
+        ]
+
+    def official(self, achievement: int) -> Sequence[Span]:
+        """Tell when an achievement counted in a set."""
+        stays = (stay for stay in self.stays[achievement] if stay[2]["is_promoted"] is not False)
+        return common([_span(stay) for stay in stays], [self._life(achievement)])
+
+
+def _span(stretch: Stretch[Any]) -> Span:
+    return Span(stretch[0], stretch[1] or EVER.until)
 
 
 def _sets(question: Question, achievements: Collection[int]) -> _Sets:
@@ -58,8 +81,7 @@ def unlocks(question: Question) -> Iterator[Course]:
     own = question.subjects["achievement"]
     counters, sets = held.steps(question, schema.achievement_counters, own), _sets(question, own)
     for achievement, label in own.items():
-        looks = sets.seen(achievement, is_official=False)
-        yield Course(label, [counters[achievement,]], looks)
+        yield Course(label, [counters[achievement,]], sets.told(achievement))
 
 
 def rarity(question: Question) -> Iterator[Course]:
@@ -70,9 +92,14 @@ def rarity(question: Question) -> Iterator[Course]:
     sets = _sets(question, own)
     players = held.steps(question, schema.game_counters, sets.looks.keys())
     for achievement, label in own.items():
+        official = sets.official(achievement)
+        counted = [_within(steps[achievement,], official) for steps in (counters, ratios)]
         around = _around(sets.stays[achievement], players)
-        steps = (counters[achievement,], ratios[achievement,], around)
-        yield Course(label, steps, sets.seen(achievement, is_official=True), _rare)
+        yield Course(label, [*counted, around], sets.seen(achievement), _rare)
+
+
+def _within(steps: Steps, spans: Sequence[Span]) -> Steps:
+    return [step for span in spans for step in clipped(steps, span)]
 
 
 def _around(stays: list[Stretch[Values]], players: Mapping[Any, Steps]) -> Steps:
@@ -80,11 +107,7 @@ def _around(stays: list[Stretch[Values]], players: Mapping[Any, Steps]) -> Steps
     games = {values["game_id"] for _, _, values in stays}
     if len(games) == 1:
         return players[games.pop(),]
-    return [
-        step
-        for since, until, values in stays
-        for step in clipped(players[values["game_id"],], Span(since, until or EVER.until))
-    ]
+    return [step for stay in stays for step in clipped(players[stay[2]["game_id"],], _span(stay))]
 
 
 def _rare(counters: Values | None, ratio: Values | None, game: Values | None) -> Values | None:
@@ -100,3 +123,18 @@ def _rare(counters: Values | None, ratio: Values | None, game: Values | None) ->
 
 def _share(part: int | None, whole: int | None) -> float | None:
     return part / whole if part is not None and whole else None
+
+
+def outside(question: Question, rows: Sequence[Values]) -> str | None:
+    """Tell in one line which achievements have no rarity because no set had them in that time."""
+    seen = {row["achievement_id"] for row in rows if row["is_observed"]}
+    without = seen - {row["achievement_id"] for row in rows if row["rarity"] is not None}
+    if not without:
+        return None
+    sets, asked = _sets(question, without), [Span(question.since, question.until)]
+    those = sorted(one for one in without if not common(sets.official(one), asked))
+    more = f" and {len(those) - NAMED} more" if len(those) > NAMED else ""
+    named = ", ".join(map(str, those[:NAMED]))
+    return (
+        f"no rarity, as no set had them in that time: achievements {named}{more}" if those else None
+    )

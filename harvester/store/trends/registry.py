@@ -120,6 +120,7 @@ _ALL = (
         _ANY_ACHIEVEMENT,
         _RARITY,
         told(counters.rarity, _RARITY),
+        counters.outside,
         numbers=_RARITY,
     ),
     Trend(

@@ -25,7 +25,8 @@ _HELD: Final = f"""
        AND coalesce(v.valid_to, {LATEST}) > c.valid_from
        AND coalesce(a.gone_at, {LATEST}) > c.valid_from
        AND coalesce(a.gone_at, {LATEST}) > v.valid_from"""
-_OF_PLAYERS: Final = "/ CASE WHEN s.is_promoted = FALSE THEN NULL ELSE nullif(s.players, 0) END"
+_OF_PLAYERS: Final = """/ CASE WHEN s.is_promoted = FALSE THEN NULL
+                  ELSE nullif(s.players, 0) END"""
 _TOLD: Final = """h.achievement_id, h.achievement, h.game_id,
            h.is_promoted, h.unlocks, h.unlocks_hardcore"""
 _RARITY: Final = f"""

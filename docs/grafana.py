@@ -93,15 +93,14 @@ def _game(dialect: Dialect) -> Json:
 
 
 def _notes(words: Words) -> Json:
-    """Draw the notes on everything, on jobs and users, and on the game and its achievements."""
+    """Draw all notes but those on other games and on their achievements."""
     query = f"""
 SELECT {words.shown("d.time")} AS time, d.title AS title,
        coalesce(d.note, d.title) AS text, d.scope AS tags
 FROM v_discontinuities d
 LEFT JOIN achievements a ON a.id = d.achievement_id
 WHERE d.time >= {words.since} AND d.time <= {words.until}
-  AND (d.scope = 'all' OR d.job IS NOT NULL OR d.user_id IS NOT NULL
-       OR d.game_id = {words.game} OR a.game_id = {words.game})
+  AND coalesce(d.game_id, a.game_id, {words.game}) = {words.game}
 ORDER BY 1"""
     return {
         "name": "Discontinuities",

@@ -16,8 +16,9 @@ from worlds import NOW, Bench
 
 from docs import handouts
 from harvester.sandbox.world import World
-from harvester.store import db, report, schema, trends
+from harvester.store import db, notes, report, schema, trends
 from harvester.store.series import parse_every
+from harvester.store.shipped import SHIPPED
 
 LINES = {
     "Tickets by state": ("game-tickets", ("open", "request", "resolved", "closed", "quarantined")),
@@ -326,6 +327,29 @@ def test_coverage_counts_the_time_since_the_last_look(down_file: Down) -> None:
     for row in asked(down_file, "coverage_by_job"):
         own = [one["coverage"] for one in status if one["job"] == row["job"]]
         assert row["covered"] == pytest.approx(sum(own) / len(own), abs=0.001)
+
+
+# --- notes
+
+
+def test_every_note_that_is_not_about_another_game_is_an_annotation(sonic: Connection) -> None:
+    tell(sonic, schema.achievement_versions, 0, {"achievement_id": 21, "game_id": 2}, fetch=1)
+    near = ["all", "game:1", "achievement:11", "achievement:99", "user:7", "job:unlocks"]
+    near += ["trend:rarity", "trend:unlocks"]
+    for scope in (*near, "game:2", "game:11", "achievement:21"):
+        notes.add(sonic, at=at(1), title=scope, scope=scope)
+    rows = Range(at(0), at(2), at(3)).told(sonic, "Discontinuities")
+
+    assert sorted(row["title"] for row in rows) == sorted(near)
+    assert all(row["title"] == row["tags"] == row["text"] for row in rows)
+
+
+def test_every_note_that_is_shipped_is_an_annotation(conn: Connection) -> None:
+    chosen = Range(SHIPPED[0].at, SHIPPED[-1].at, NOW)
+    rows = chosen.told(conn, "Discontinuities")
+
+    told = sorted((instant(row["time"]), row["tags"], row["title"]) for row in rows)
+    assert told == sorted((one.at, one.scope, one.title) for one in SHIPPED)
 
 
 # --- the files

@@ -40,7 +40,7 @@ migrate: $(VENV)/dev ## write a migration for a changed schema: make migrate M="
 	$(ALEMBIC) upgrade head
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(ALEMBIC) revision --autogenerate -m "$(M)"
 
-docs: $(VENV)/dev ## write the pages that are made: docs/schema.md, the answers of docs/cookbook.md, docs/images
+docs: $(VENV)/dev ## write the pages that are made: docs/schema.md, docs/integrations, the answers of docs/cookbook.md, docs/images
 	$(BIN)/python -m docs
 
 bench: $(VENV)/bench ## measure ra-harvester beside others: make bench [QUICK=1] [DOC=1]

@@ -3,7 +3,7 @@
 import tempfile
 from pathlib import Path
 
-from docs import cookbook, schema_page, showcase, world
+from docs import cookbook, handouts, schema_page, showcase, world
 from harvester.store import db
 
 HERE = Path(__file__).parent
@@ -11,6 +11,7 @@ HERE = Path(__file__).parent
 
 def main() -> None:
     """Write them; what is not new stays as it is."""
+    handouts.write()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "weeks.db"
         world.harvested(path)

@@ -7,14 +7,15 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from commands import Shell
 from exports import ROOT, duck, recipes
-from harvests import fetch
+from harvests import STILL, fetch
+from panels import DASHBOARDS, FOLDER, Range, instant, targets
 from sqlalchemy import Engine
 from worlds import NOW, Bench
 
@@ -22,15 +23,10 @@ from harvester.sandbox.world import World
 from harvester.store import db, notes, views
 from harvester.store.sql import run_query
 
-FOLDER = ROOT / "docs" / "integrations"
 DAY = timedelta(days=1)
-SINCE, UNTIL = NOW - 60 * DAY, NOW + 30 * DAY
+RANGE = Range(NOW - 60 * DAY, NOW + 30 * DAY, NOW + 2 * DAY)
 WATCH = '[watch]\ngames = [1]\nusers = ["Ann"]\ndevelopers = ["SandboxOwner"]'
 Row = dict[str, Any]
-DASHBOARDS = {
-    name: json.loads((FOLDER / f"grafana-{name}.json").read_text("utf-8"))
-    for name in ("sqlite", "postgresql")
-}
 DATASETTE = json.loads((FOLDER / "datasette.json").read_text("utf-8"))
 
 
@@ -45,7 +41,7 @@ def lived_in(
     ann = world.add_user("Ann")
     world.unlock(ann, 11, at=NOW - 40 * DAY)
     world.open_ticket(11, ann, reported_at=NOW - DAY)
-    bench = bench_of(WATCH, database=database_url)
+    bench = bench_of(WATCH, database=database_url, api=STILL)
     fetch(bench)
     world.advance(days=2)
     world.unlock(ann, 12)
@@ -62,53 +58,15 @@ def lived_in(
 # --- Grafana
 
 
-def targets(name: str) -> Iterator[tuple[str, Row]]:
-    """Take every query out of a dashboard, with what it is for."""
-    board = DASHBOARDS[name]
-    for panel in board["panels"]:
-        for target in panel["targets"]:
-            yield panel["title"], target
-    for annotation in board["annotations"]["list"]:
-        yield annotation["name"], annotation["target"]
-    for variable in board["templating"]["list"]:
-        if variable["type"] == "query":
-            yield variable["name"], {"rawSql": sql_of(variable["query"])}
-
-
-def sql_of(query: str | Row) -> str:
-    return query if isinstance(query, str) else str(query["rawQueryText"])
-
-
-def filled_in(target: Row) -> str:
-    """Put in what Grafana puts in: the range, and the game that was chosen."""
-    words = str(target.get("rawSql") or target["rawQueryText"])
-    put = {
-        "$__timeFrom()": f"'{SINCE:%Y-%m-%dT%H:%M:%SZ}'",
-        "$__timeTo()": f"'{UNTIL:%Y-%m-%dT%H:%M:%SZ}'",
-        "$__from": str(int(SINCE.timestamp() * 1000)),
-        "$__to": str(int(UNTIL.timestamp() * 1000)),
-        "$game": "1",
-    }
-    for macro, value in put.items():
-        words = words.replace(macro, value)
-    assert "$" not in words
-    return words
-
-
 def answered(engine: Engine, url: str) -> dict[str, list[Row]]:
     """Run every query of the dashboard of this database, as a reader."""
     reader = db.connect(url, is_read_only=True)
     told = {}
     for title, target in targets(engine.dialect.name):
-        columns, lines = run_query(reader, filled_in(target))
+        columns, lines = run_query(reader, RANGE.filled_in(target))
         told[title] = [dict(zip(columns, line, strict=True)) for line in lines]
     reader.dispose()
     return told
-
-
-def at(value: object) -> datetime:
-    """Read a time as Grafana does: an instant, or seconds since 1970."""
-    return value if isinstance(value, datetime) else datetime.fromtimestamp(int(str(value)), UTC)
 
 
 def test_every_panel_of_the_dashboard_shows_what_happened(lived_in: tuple[str, Engine]) -> None:
@@ -116,9 +74,9 @@ def test_every_panel_of_the_dashboard_shows_what_happened(lived_in: tuple[str, E
 
     assert [title for title, rows in told.items() if not rows] == []
     tickets = told["Tickets by state"]
-    assert (at(tickets[0]["time"]), tickets[0]["open"]) == (NOW, 1)
+    assert (instant(tickets[0]["time"]), tickets[0]["open"]) == (NOW, 1)
     assert tickets[-1]["open"] == 2
-    assert at(tickets[-1]["time"]) == UNTIL - timedelta(seconds=1)
+    assert instant(tickets[-1]["time"]) == RANGE.now
     assert sum(row["hardcore"] + row["casual"] for row in told["Unlocks per day"]) == 2
     assert {row["metric"] for row in told["Completion by player"]} == {"Ann"}
     assert {row["metric"] for row in told["Open tickets by developer"]} == {"SandboxOwner"}
@@ -132,14 +90,14 @@ def test_every_panel_of_the_dashboard_shows_what_happened(lived_in: tuple[str, E
 def test_discontinuities_are_annotations(lived_in: tuple[str, Engine]) -> None:
     told = answered(lived_in[1], lived_in[0])["Discontinuities"]
 
-    assert {(at(row["time"]), row["title"]) for row in told} >= {(NOW + DAY, "set revised")}
+    assert {(instant(row["time"]), row["title"]) for row in told} >= {(NOW + DAY, "set revised")}
     assert {tuple(row) for row in told} == {("time", "title", "text", "tags")}
 
 
 def test_a_series_has_one_value_at_a_time(lived_in: tuple[str, Engine]) -> None:
     for title, rows in answered(lived_in[1], lived_in[0]).items():
         if (rows and {"time", "metric"} <= rows[0].keys()) or title == "Players":
-            keys = [(at(row["time"]), row.get("metric")) for row in rows]
+            keys = [(instant(row["time"]), row.get("metric")) for row in rows]
             assert keys == sorted(keys)
             assert len(set(keys)) == len(keys)
 
@@ -191,16 +149,18 @@ def sqlite_file(
     ann = world.add_user("Ann")
     world.unlock(ann, 11, at=NOW - 40 * DAY)
     world.open_ticket(11, ann, reported_at=NOW - DAY)
-    fetch(bench_of(WATCH, database=sqlite_url))
+    fetch(bench_of(WATCH, database=sqlite_url, api=STILL))
     return tmp_path
 
 
 def test_datasette_runs_every_query_it_is_given(sqlite_file: Path) -> None:
     queries = DATASETTE["databases"]["harvester"]["queries"]
-    form = "json?game=1&user=Ann&at=2026-03-02&_shape=array"
-    told = datasette(sqlite_file, *(f"/harvester/{name}.{form}" for name in queries))
+    form = "json?game=1&user=Ann&at=2026-03-01+12:00:00&_shape=array"
+    pages = datasette(sqlite_file, *(f"/harvester/{name}.{form}" for name in queries))
+    told = [json.loads(page) for page in pages]
 
-    assert [name for name, rows in zip(queries, told, strict=True) if not json.loads(rows)] == []
+    assert [rows for rows in told if not isinstance(rows, list)] == []  # what went wrong
+    assert [name for name, rows in zip(queries, told, strict=True) if not rows] == []
 
 
 def test_datasette_describes_every_view_and_hides_the_inside(sqlite_file: Path) -> None:

@@ -6,12 +6,19 @@ marks that turn the reading direction make a line say something else.
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from itertools import accumulate
+from typing import Final
 
 _BREAKS = re.compile(r"[\t\n\v\f\r\x1c-\x1e\x85\u2028\u2029]+")
 _HARMFUL = re.compile(
-    r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+    r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
 )
+
+_EMPTY: Final = "\u115f\u1160\u2800\u3164\uffa0"  # letters and signs that leave no ink
+_JOINER: Final = "\u200d"
+_TONES: Final = range(0x1F3FB, 0x1F400)  # of the skin of the emoji before
+_FLAGS: Final = range(0x1F1E6, 0x1F200)  # two of these letters are a flag
 
 _PIECES = re.compile(r"[^\s-]*-+|[^\s-]+\s*|\s+")  # lines may end after a space or a hyphen
 
@@ -29,6 +36,11 @@ def visible(text: str) -> str:
         return text
     text = _HARMFUL.sub(lambda match: _written_out(match[0]), text)
     return _BREAKS.sub(lambda match: _written_out(match[0]), text)
+
+
+def is_blank(text: str) -> bool:
+    """Tell whether there is nothing to see in `text`."""
+    return all(unicodedata.category(one)[0] in "CZ" or one in _EMPTY for one in text)
 
 
 def width_of(text: str) -> int:
@@ -56,6 +68,25 @@ def folded(text: str, width: int) -> list[str]:
 def words(text: str) -> list[str]:
     """Cut `text` where a line may end."""
     return [word.rstrip() for word in _PIECES.findall(text)]
+
+
+def letters(text: str) -> Iterator[str]:
+    """Cut `text` into what is read as one letter or picture each, of several characters perhaps."""
+    letter = ""
+    for character in text:
+        if letter and not _continues(letter, character):
+            yield letter
+            letter = ""
+        letter += character
+    if letter:
+        yield letter
+
+
+def _continues(letter: str, character: str) -> bool:
+    """Tell whether a character is read as one with those before it."""
+    is_mark = unicodedata.category(character)[0] == "M" or not _columns(character)
+    is_flag = len(letter) == 1 and ord(letter) in _FLAGS and ord(character) in _FLAGS
+    return is_mark or is_flag or letter.endswith(_JOINER) or ord(character) in _TONES
 
 
 def _written_out(text: str) -> str:

@@ -3,10 +3,17 @@
 from datetime import datetime, timedelta, tzinfo
 from typing import Final
 
+from harvester.text import is_blank
+
 NOTHING: Final = "\N{EN DASH}"
 SHARE_DIGITS: Final = 2  # after the point of a percentage
 _SHARES: Final = ("rarity", "completion")
 _FEW: Final = 100
+
+
+def titled(title: str | None, kind: str, own: object) -> str:
+    """Tell what something is called: by its title, or where that shows nothing as "game 7"."""
+    return f"{kind} {own}" if title is None or is_blank(title) else title
 
 
 def is_share(column: str) -> bool:

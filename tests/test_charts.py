@@ -273,9 +273,9 @@ def test_a_long_name_keeps_what_sets_it_apart() -> None:
     names = [row["name"] for row in layer(drawn("distribution", [*long, *other]), "names")]
 
     assert names == [
-        "The Adventur… · hardcore",
+        "The Adve… · hardcore (1)",
         "The Adventures… · casual",
-        "The Adventur… · hardcore",
+        "The Adve… · hardcore (2)",
     ]
     assert all(len(name) <= 24 for name in names)
 
@@ -288,9 +288,11 @@ def test_zero_is_drawn_where_it_is_all_there_is() -> None:
 
 def test_a_state_has_the_same_colour_whatever_stands_beside_it() -> None:
     def colours(rows: list[Row]) -> Mapping[str, str]:
-        lines = next(own for own in drawn("game-tickets", rows)["layer"] if own["name"] == "lines")
+        spec = drawn("game-tickets", rows)
+        lines = next(own for own in spec["layer"] if own["name"] == "lines")
         scale = lines["encoding"]["color"]["scale"]
-        return dict(zip(scale["domain"], scale["range"], strict=True))
+        by_key = dict(zip(scale["domain"], scale["range"], strict=True))
+        return {row["series"]: by_key[row["key"]] for row in layer(spec, "lines")}
 
     beside = [{**row, "resolved": 50} for row in tickets(1, 2)]
     assert colours(tickets(1, 2))["reported"] == colours(beside)["reported"]

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Engine
 from worlds import Bench
 
 from harvester import demo, report
+from harvester.report import figures
 from harvester.report.content import Range
 from harvester.sandbox.world import World
 from harvester.store import db, notes, schema, trends
@@ -190,3 +191,34 @@ def test_an_empty_range_is_one_line(watching: Bench, shell: Shell) -> None:
 
     assert (done.code, done.err.count("\n")) == (2, 1)
     assert not Path("out.html").exists()
+
+
+def test_achievements_that_share_a_title_keep_their_own_numbers() -> None:
+    rows = [
+        {"achievement_id": own, "achievement": title, "unlocks": count}
+        for own, title, counts in ((1, "Jump", (5, 6)), (2, "Jump", (1, 3)), (3, " ", (0, 9)))
+        for count in counts
+    ]
+
+    table = figures.then_and_now(rows, ["achievement"], "unlocks", ["achievement"])
+
+    assert table.rows == [
+        ["Jump", "1", "3", "+2"],
+        ["Jump", "5", "6", "+1"],
+        ["achievement 3", "0", "9", "+9"],
+    ]
+
+
+def test_a_game_without_a_title_is_called_by_its_id(conn: Connection) -> None:
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    conn.execute(schema.games.insert().values(id=1, title=" \u200b", first_seen_at=start))
+    poll = {
+        "id": 1, "job": "game-tickets", "target": "game 1", "game_id": 1, "watched_from": start,
+        "priority": 0, "schedule": "1h", "interval_seconds": 3600, "due_at": start,
+    }  # fmt: skip
+    conn.execute(schema.polls.insert().values(poll))
+
+    page = report.page(conn, since=start, until=start + timedelta(days=3), zone=UTC)
+
+    assert '<a href="#game-1">game 1</a>' in page
+    assert '<h3 id="game-1">game 1</h3>' in page

@@ -2,9 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harvester.text import folded, one_line, visible, width_of, words
+from harvester.text import folded, is_blank, letters, one_line, visible, width_of, words
 
-HOSTILE = "\x1b[2J\u202eevil\x9b31m\r\nnext\ud800"
+HOSTILE = "\x1b[2J\u202eevil\x9b31m\r\nnext\ud800\uffff"
 
 
 def test_harmless_text_stays_as_it_is() -> None:
@@ -16,7 +16,7 @@ def test_what_a_terminal_would_obey_is_removed_from_a_line() -> None:
 
 
 def test_what_a_terminal_would_obey_is_written_out_where_it_matters() -> None:
-    assert visible(HOSTILE) == r"\x1b[2J\u202eevil\x9b31m\r\nnext\ud800"
+    assert visible(HOSTILE) == r"\x1b[2J\u202eevil\x9b31m\r\nnext\ud800\uffff"
 
 
 @given(st.text())
@@ -56,3 +56,14 @@ def test_no_line_is_too_wide_and_no_word_is_lost(text: str, width: int) -> None:
     parts = folded(line, width)
     assert all(width_of(part) <= width for part in parts)
     assert "".join("".join(parts).split()) == "".join(line.split())
+
+
+@pytest.mark.parametrize("text", ["", " \t\u3000", "\u200b\ufeff", "\x00\x1b", "\u2800\u3164"])
+def test_a_text_without_ink_is_blank(text: str) -> None:
+    assert is_blank(text)
+    assert not is_blank(f"{text}.{text}")
+
+
+@given(st.text())
+def test_letters_make_up_the_text_again(text: str) -> None:
+    assert "".join(letters(text)) == text

@@ -484,6 +484,19 @@ def test_a_player_without_a_name_is_called_by_his_ulid(known: Connection) -> Non
     assert columns(rows, "user", "awarded") == [(MAX, 1)]
 
 
+def test_two_players_of_one_name_are_told_apart_by_their_ulids(known: Connection) -> None:
+    for own, ulid in ((5, MAX), (6, SCOTT)):
+        known.execute(
+            insert(schema.users).values(id=own, ulid=ulid, name="Max", first_seen_at=at(0))
+        )
+        looked(known, "progress", ALWAYS, game=SONIC, user=own)
+        advance(known, 0.5, own, SONIC, own)
+
+    rows = ask(known, "progress", users=[MAX, SCOTT], until=at(1))
+
+    assert columns(rows, "user", "awarded") == [(f"Max ({MAX})", 5), (f"Max ({SCOTT})", 6)]
+
+
 def watch(conn: Connection, **target: Any) -> None:  # noqa: ANN401 - columns of a poll
     wanted = Wanted("progress", str(target), "3600s", 3600, **target)
     plan(conn, [wanted], at=at(0), within=schema.polls.c.id < 0)

@@ -19,6 +19,7 @@ from starlette.routing import Route
 from harvester.sandbox.world import World
 from harvester.store import trends
 from harvester.store.trends import TRENDS
+from harvester.text import is_blank
 from harvester.web import app, listing, openapi, overview
 from harvester.web.api import FORMATS
 from harvester.web.templating import environment
@@ -434,7 +435,7 @@ def test_a_name_that_looks_like_a_path_has_a_page(dashboard: Dashboard, tmp_path
         board = dashboard.but(url=f"sqlite:///{path}")
         link = listing.player_at({"user": name})
 
-        answer = board.ask(str(link))
+        answer = board.ask(link.address if link else "")
 
         assert f"<h1><bdi>{name}</bdi></h1>" in answer.text
         with sqlite3.connect(path) as conn:
@@ -520,3 +521,41 @@ def test_files_stay_in_the_browser_until_they_change(dashboard: Dashboard) -> No
         assert "immutable" in answer.headers["cache-control"]
         assert answer.headers["content-type"].startswith("text/javascript")
     assert len(places) == 2
+
+
+@pytest.mark.parametrize("title", ["", " \t ", "\u200b\u3164"])
+def test_every_link_and_heading_has_words_where_titles_have_none(
+    dashboard: Dashboard, tmp_path: Path, title: str
+) -> None:
+    path = _copied(dashboard, tmp_path)
+    with sqlite3.connect(path) as conn:
+        for table in ("games", "achievements", "achievement_versions"):
+            conn.execute(f"UPDATE {table} SET title = ?", [title])
+        conn.execute("UPDATE users SET name = ?", [title])
+    conn.close()
+    board = dashboard.but(url=f"sqlite:///{path}")
+
+    for place in (*PAGES[:-2], *_people(dashboard)):
+        text = board.ask(f"{place}?{DURING}").text
+        words = re.findall(r"<(?:a|h1|h2|title)\b[^>]*>(.*?)</(?:a|h1|h2|title)>", text, re.DOTALL)
+        bare = [unescape(re.sub(r"<[^>]*>", "", own)) for own in words]
+        assert len(bare) > 9
+        assert [own for own in bare if is_blank(own)] == [], place
+    assert "<bdi>Achievement 11</bdi></a>" in board.ask(f"/games/1?{DURING}").text
+
+
+def _people(dashboard: Dashboard) -> set[str]:
+    """Tell the pages of people by what no name changes."""
+    return set(re.findall(r'href="(/(?:players|developers)/[0-9A-Z]{26})', dashboard.ask("/").text))
+
+
+def test_a_chart_of_titles_full_of_emoji_is_drawn(dashboard: Dashboard, tmp_path: Path) -> None:
+    path = _copied(dashboard, tmp_path)
+    with sqlite3.connect(path) as conn:
+        conn.execute("UPDATE achievements SET title = ?", ["Collect every single " + "🍄" * 12])
+    conn.close()
+    board = dashboard.but(url=f"sqlite:///{path}")
+
+    answers = [board.ask(f"/charts/{trend}.svg?game=1&{DURING}") for trend in ("rarity", "unlocks")]
+
+    assert [answer.status_code for answer in answers] == [200, 200]

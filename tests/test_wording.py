@@ -51,3 +51,9 @@ def test_an_instant_is_told_by_the_clock_of_the_zone() -> None:
 )
 def test_a_length_of_time_is_told_in_its_largest_units(length: timedelta, words: str) -> None:
     assert wording.duration(length) == words
+
+
+@pytest.mark.parametrize("title", [None, "", "  ", "\u200b", "\u3164"])
+def test_what_has_no_title_to_see_is_called_by_its_id(title: str | None) -> None:
+    assert wording.titled(title, "game", 7) == "game 7"
+    assert wording.titled(" Sonic", "game", 7) == " Sonic"

@@ -12,8 +12,9 @@ from typing import Any, Final
 import altair as alt
 
 from harvester.charts import layers, lines, ticks
-from harvester.charts.curves import Curve, Row
+from harvester.charts.curves import Curve
 from harvester.charts.layers import Cell, Frame
+from harvester.charts.names import Name, Row
 
 MOST: Final = 4
 OBSERVED: Final = "observed"
@@ -34,11 +35,11 @@ def drawn(frame: Frame, curves: Sequence[Curve], unit: str) -> list[alt.Chart]:
         .mark_rect(strokeWidth=1)
         .encode(
             x=frame.x("from"), x2="until:Q", y=layers.y("value", axis, unit), y2=alt.Y2Datum(0),
-            **fillings(frame, names), opacity=alt.Opacity("sure:Q", scale=None),
+            **fillings(frame, len(names)), opacity=alt.Opacity("sure:Q", scale=None),
             tooltip=[*told, alt.Tooltip("value:Q", title=unit)],
         )
     )  # fmt: skip
-    named = names_of_bars(frame, names) if any(names) else []
+    named = names_of_bars(frame, names) if any(name.words for name in names) else []
     return [*[own for own in (bars,) if rows], *_floor(frame, axis, unit), *named]
 
 
@@ -49,24 +50,27 @@ def _floor(frame: Frame, axis: ticks.Numbers, unit: str) -> list[alt.Chart]:
     return [none.encode(x=frame.x(), y=layers.y("value", axis, unit))]
 
 
-def fillings(frame: Frame, names: Sequence[str]) -> dict[str, Any]:
+def fillings(frame: Frame, count: int) -> dict[str, Any]:
     """Tell bars apart by colour and by how full they are."""
-    colours = alt.Scale(domain=list(names), range=list(frame.theme.series[: len(names)]))
+    colours = alt.Scale(domain=list(range(count)), range=list(frame.theme.series[:count]))
     return {
-        "fill": alt.Fill("series:N", scale=colours, legend=None),
-        "stroke": alt.Stroke("series:N", scale=colours, legend=None),
+        "fill": alt.Fill("key:N", scale=colours, legend=None),
+        "stroke": alt.Stroke("key:N", scale=colours, legend=None),
         "fillOpacity": alt.FillOpacity("full:Q", scale=None),
     }
 
 
-def names_of_bars(frame: Frame, names: Sequence[str]) -> list[alt.Chart]:
+def names_of_bars(frame: Frame, names: Sequence[Name]) -> list[alt.Chart]:
     """Write the names one below the other, each with a square filled as its bars."""
-    rows = layers.named_rows(names, [8.0] * len(names))
+    rows = layers.named_rows(list(enumerate(names)), [8.0] * len(names))
     filled = [{**row, "full": full} for row, full in zip(rows, FILLINGS, strict=False)]
     squares = layers.layer(filled, "names_signs").mark_point(
         xOffset=14, shape="square", size=90, strokeWidth=1, opacity=1
     )
-    return [layers.at_right(squares).encode(**fillings(frame, names)), layers.words_right(rows)]
+    return [
+        layers.at_right(squares).encode(**fillings(frame, len(names))),
+        layers.words_right(rows),
+    ]
 
 
 def gaps(curves: Sequence[Curve]) -> list[Cell]:
@@ -87,9 +91,9 @@ def _bars(frame: Frame, curve: Curve, place: int, count: int) -> Iterator[dict[s
         if value is not None:
             since, until = _part(cell, place, count)
             yield {
-                "from": layers.millis(since), "until": layers.millis(until), "series": curve.name,
-                "value": value, "when": f"until {frame.when(at)}", "at": layers.millis(at),
-                "full": FILLINGS[place], **_basis(row),
+                "from": layers.millis(since), "until": layers.millis(until), "key": place,
+                "series": curve.name.words, "value": value, "at": layers.millis(at),
+                "when": f"until {frame.when(at)}", "full": FILLINGS[place], **_basis(row),
             }  # fmt: skip
 
 

@@ -10,15 +10,16 @@ from typing import Any, Final, TypeAlias
 import altair as alt
 
 from harvester.charts import bars, layers, ticks
-from harvester.charts.curves import Chosen, Row, named, subjects_of
+from harvester.charts.curves import Chosen
 from harvester.charts.layers import Frame
+from harvester.charts.names import Name, Row, named, subjects_of
 
 Buckets: TypeAlias = Mapping[int, float]
 MOST: Final = 3
 _WIDE: Final = 0.84  # of a bucket
 
 
-def chosen(rows: Sequence[Row]) -> tuple[Chosen, Sequence[tuple[str, Sequence[Row]]]]:
+def chosen(rows: Sequence[Row]) -> tuple[Chosen, Sequence[tuple[Name, Sequence[Row]]]]:
     """Name the distributions, and say how many are left out."""
     known = [row for row in rows if row.get("players") is not None]
     subjects = subjects_of(known)
@@ -36,10 +37,10 @@ def times(rows: Iterable[Row]) -> tuple[datetime, datetime] | None:
 
 
 def drawn(
-    frame: Frame, those: Sequence[tuple[str, Sequence[Row]]], then: datetime, now: datetime
+    frame: Frame, those: Sequence[tuple[Name, Sequence[Row]]], then: datetime, now: datetime
 ) -> list[alt.Chart]:
     """Draw the distributions of two times."""
-    names = [name or "players" for name, _ in those]
+    names = [name for name, _ in those]
     after = [_at(rows, now) for _, rows in those]
     before = [_at(rows, then) for _, rows in those] if then < now else []
     axis = ticks.numbers(0, _most([*after, *before]), is_share=False)
@@ -48,7 +49,7 @@ def drawn(
     shown = [alt.Tooltip("held:Q", title="achievements"), "series:N", "players:Q"]
     solid = layers.layer(_bars(names, after), "now").mark_rect(strokeWidth=1)
     drawn_now = solid.encode(
-        x=x, x2="until:Q", y=y, y2=alt.Y2Datum(0), **bars.fillings(frame, names), tooltip=shown
+        x=x, x2="until:Q", y=y, y2=alt.Y2Datum(0), **bars.fillings(frame, len(names)), tooltip=shown
     )
     strokes = [
         layers.layer(_edges(names, before), name)
@@ -86,13 +87,14 @@ def _x(those: Iterable[Buckets]) -> alt.X:
     )
 
 
-def _bars(names: Sequence[str], those: Sequence[Buckets]) -> list[dict[str, Any]]:
+def _bars(names: Sequence[Name], those: Sequence[Buckets]) -> list[dict[str, Any]]:
     return [
         {
             "from": since,
             "until": until,
             "held": held,
-            "series": name,
+            "key": place,
+            "series": name.words or "players",
             "players": players,
             "full": bars.FILLINGS[place],
         }
@@ -107,10 +109,10 @@ def _part(held: int, place: int, count: int) -> tuple[float, float]:
     return round(since, 4), round(since + _WIDE / count, 4)
 
 
-def _edges(names: Sequence[str], those: Sequence[Buckets]) -> list[dict[str, Any]]:
+def _edges(names: Sequence[Name], those: Sequence[Buckets]) -> list[dict[str, Any]]:
     """Draw the top of every bar that was there; each its own stroke."""
     return [
-        {"from": bar[side], "players": bar["players"], "run": f"{bar['series']} {bar['held']}"}
+        {"from": bar[side], "players": bar["players"], "run": f"{bar['key']} {bar['held']}"}
         for bar in _bars(names[: len(those)], those)
         for side in ("from", "until")
     ]

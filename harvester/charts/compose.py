@@ -9,11 +9,13 @@ import altair as alt
 from altair.utils import schemapi
 
 from harvester.charts import bars, buckets, heat, layers, lines, ranking, themes, ticks
-from harvester.charts.curves import Chosen, Row, chosen, named, short, subjects_of
+from harvester.charts.brevity import breadth, short
+from harvester.charts.curves import Chosen, chosen
 from harvester.charts.kinds import Kind, drawn, unit_of
 from harvester.charts.layers import HEIGHT, WIDTH, Frame, Note
+from harvester.charts.names import Row, named, subjects_of
 
-_TITLE: Final = 74  # characters: what fits above a picture
+_TITLE: Final = 74  # columns: what fits above a picture
 _PALER: Final = "paler: reconstructed from dates"
 _SUBTITLE: Final = 104
 
@@ -170,7 +172,7 @@ def _folded(remarks: Iterable[str]) -> list[str]:
     folded: list[str] = []
     for remark in remarks:
         joined = f"{folded[-1]} · {remark}" if folded else remark
-        if folded and len(joined) <= _SUBTITLE:
+        if folded and breadth(joined) <= _SUBTITLE:
             folded[-1] = joined
         else:
             folded.append(short(remark, _SUBTITLE))

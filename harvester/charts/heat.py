@@ -10,20 +10,18 @@ from typing import Any, Final
 import altair as alt
 
 from harvester.charts import layers
-from harvester.charts.curves import Curve, short
+from harvester.charts.curves import Curve
 from harvester.charts.layers import Frame
 
 MOST: Final = 20
 ROW: Final = 19  # pixels
+_LONGEST: Final = 31  # columns of a name
 
 
 def drawn(frame: Frame, curves: Sequence[Curve], unit: str) -> list[alt.Chart]:
     """Draw the cells of these series, in this order."""
     rows = [row for curve in curves for row in _cells(frame, curve)]
-    y = alt.Y(
-        "name:N", scale=alt.Scale(domain=_names(curves), paddingInner=0.12), sort=None,
-        axis=alt.Axis(title=None, labelLimit=200, labelColor=frame.theme.ink),
-    )  # fmt: skip
+    y = layers.rows(curves)
     most = max((row["value"] for row in rows if row["value"] is not None), default=1)
     colour = alt.Color(
         "value:Q",
@@ -38,16 +36,15 @@ def drawn(frame: Frame, curves: Sequence[Curve], unit: str) -> list[alt.Chart]:
     gaps = [row for row in rows if row["value"] is None]
     where = {"x": frame.x("from"), "x2": alt.X2("until:Q"), "y": y}
     return [
-        layers.layer(gaps, "holes").mark_rect(color=frame.theme.hole).encode(**where),
+        layers.layer(gaps, "holes")
+        .mark_rect(color=frame.theme.hole)
+        .encode(**where, tooltip=told[:2]),
         layers.layer(gaps, "holes_struck")
         .mark_rule(color=frame.theme.quiet, strokeDash=[1, 3])
         .encode(**where),
         known.mark_rect().encode(**where, color=colour, tooltip=told),
+        layers.names_left(curves, y, _LONGEST),
     ]
-
-
-def _names(curves: Sequence[Curve]) -> list[str]:
-    return [short(curve.name, 34) for curve in curves]
 
 
 def _cells(frame: Frame, curve: Curve) -> Iterator[dict[str, Any]]:
@@ -55,6 +52,5 @@ def _cells(frame: Frame, curve: Curve) -> Iterator[dict[str, Any]]:
     for (since, until), (_, value) in zip(cells, curve.points, strict=True):
         yield {
             "from": layers.millis(since), "until": layers.millis(until), "value": value,
-            "series": curve.name, "name": short(curve.name, 34),
-            "when": f"until {frame.when(until)}",
+            "key": curve.place, "series": curve.name.words, "when": f"until {frame.when(until)}",
         }  # fmt: skip

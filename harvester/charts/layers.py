@@ -13,17 +13,20 @@ import altair as alt
 
 from harvester import wording
 from harvester.charts import ticks
-from harvester.charts.curves import Curve, fitted, short
+from harvester.charts.brevity import short
+from harvester.charts.curves import Curve
+from harvester.charts.names import Name, labels
 from harvester.charts.themes import DASHES, SHAPES, Theme
 
 HEIGHT: Final = 260
 WIDTH: Final = 720
 _LINE: Final = 17  # pixels that a name at the right takes
-_LONGEST: Final = 24
+_LONGEST: Final = 24  # columns of a name at the right
+_ALONG_RULE: Final = 42  # columns of words along a rule
 _MOST_WORDS: Final = 4  # notes told in words above a picture
 _CLOSE: Final = 0.03  # of the width: labels of notes nearer than this share one
 _ALONG: Final[dict[str, Any]] = {  # how text runs along a rule
-    "angle": 270, "align": "right", "fontSize": 11, "limit": HEIGHT - 12,
+    "angle": 270, "align": "right", "fontSize": 11,
 }  # fmt: skip
 _LEFT: Final[dict[str, Any]] = {"baseline": "bottom", "dy": -3}  # of the rule
 _RIGHT: Final[dict[str, Any]] = {"baseline": "top", "dy": 4}
@@ -156,9 +159,9 @@ def notes(frame: Frame, those: Iterable[Note]) -> Iterator[alt.Chart]:
         .mark_rule(strokeDash=[3, 3], color=frame.theme.ink, strokeWidth=1)
         .encode(x=frame.x(), tooltip=told)
     )
-    labels, edge = _labels(frame, within), frame.since + (frame.until - frame.since) * _CLOSE * 2
-    at_edge = [row for row in labels if row["at"] < millis(edge)]
-    yield from _along(frame, [row for row in labels if row not in at_edge], _LEFT, "notes_named")
+    named, edge = _named(frame, within), frame.since + (frame.until - frame.since) * _CLOSE * 2
+    at_edge = [row for row in named if row["at"] < millis(edge)]
+    yield from _along(frame, [row for row in named if row not in at_edge], _LEFT, "notes_named")
     yield from _along(frame, at_edge, _RIGHT, "notes_at_edge")
 
 
@@ -186,7 +189,7 @@ def _dated(note: Note) -> tuple[datetime, str]:
     return note.at, note.title
 
 
-def _labels(frame: Frame, those: Iterable[Note]) -> list[dict[str, Any]]:
+def _named(frame: Frame, those: Iterable[Note]) -> list[dict[str, Any]]:
     """Write what lies too close together in one line."""
     near = (frame.until - frame.since) * _CLOSE
     groups: list[list[Note]] = []
@@ -196,24 +199,43 @@ def _labels(frame: Frame, those: Iterable[Note]) -> list[dict[str, Any]]:
         else:
             groups.append([one])
     return [
-        {"at": millis(own[0].at), "note": " + ".join(short(one.title, 48) for one in own)}
+        {"at": millis(own[0].at), "note": short(" + ".join(one.title for one in own), _ALONG_RULE)}
         for own in groups
     ]
 
 
 def names_right(frame: Frame, curves: Sequence[Curve], ends: Sequence[float]) -> list[alt.Chart]:
     """Write the name of each series at the height of its end, with its sign, none over another."""
-    rows = named_rows([curve.name for curve in curves], ends)
+    rows = named_rows([(curve.place, curve.name) for curve in curves], ends)
     signed = layer(rows, "names_signs").mark_point(xOffset=14, filled=True, size=50, opacity=1)
     return [at_right(signed).encode(**signs(frame.theme, curves)), words_right(rows)]
 
 
-def named_rows(names: Sequence[str], ends: Sequence[float]) -> list[dict[str, Any]]:
+def named_rows(names: Sequence[tuple[int, Name]], ends: Sequence[float]) -> list[dict[str, Any]]:
     """Find a place for each name, near the end of its series (pixels from the top)."""
+    brief = labels([name for _, name in names], _LONGEST)
     return [
-        {"series": name, "name": fitted(name, _LONGEST), "place": place}
-        for name, place in zip(names, spread(ends), strict=True)
+        {"key": key, "series": name.words, "name": words, "place": place}
+        for (key, name), words, place in zip(names, brief, spread(ends), strict=True)
     ]
+
+
+def rows(curves: Sequence[Curve]) -> alt.Y:
+    """Give each series a row of its own, in this order, with room for its name."""
+    scale = alt.Scale(type="band", domain=[curve.place for curve in curves], paddingInner=0.12)
+    return alt.Y("key:N", scale=scale, sort=None, axis=None)
+
+
+def names_left(curves: Sequence[Curve], y: alt.Y, most: int) -> alt.Chart:
+    """Write the name of each series to the left of its row, `most` columns of it."""
+    brief = labels([curve.name for curve in curves], most)
+    told = [
+        {"key": curve.place, "series": curve.name.words, "name": words}
+        for curve, words in zip(curves, brief, strict=True)
+    ]
+    text = layer(told, "names").mark_text(align="right", baseline="middle", xOffset=-8)
+    written: alt.Chart = text.encode(x=alt.value(0), y=y, text="name:N", tooltip="series:N")
+    return written
 
 
 def at_right(marks: alt.Chart) -> alt.Chart:
@@ -244,15 +266,15 @@ def spread(places: Sequence[float]) -> list[float]:
 
 def signs(theme: Theme, curves: Sequence[Curve]) -> dict[str, Any]:
     """Tell series apart by colour and shape."""
-    names = [curve.name for curve in curves]
+    keys = [curve.place for curve in curves]
     colours, shapes = ([own[curve.place] for curve in curves] for own in (theme.series, SHAPES))
     return {
-        "color": alt.Color("series:N", scale=alt.Scale(domain=names, range=colours), legend=None),
-        "shape": alt.Shape("series:N", scale=alt.Scale(domain=names, range=shapes), legend=None),
+        "color": alt.Color("key:N", scale=alt.Scale(domain=keys, range=colours), legend=None),
+        "shape": alt.Shape("key:N", scale=alt.Scale(domain=keys, range=shapes), legend=None),
     }
 
 
 def dashes(curves: Sequence[Curve]) -> alt.StrokeDash:
     """Tell lines apart by their dashes."""
-    names, forms = [own.name for own in curves], [list(DASHES[own.place]) for own in curves]
-    return alt.StrokeDash("series:N", scale=alt.Scale(domain=names, range=forms), legend=None)
+    keys, forms = [own.place for own in curves], [list(DASHES[own.place]) for own in curves]
+    return alt.StrokeDash("key:N", scale=alt.Scale(domain=keys, range=forms), legend=None)

@@ -35,13 +35,13 @@ def drawn(frame: Frame, curves: Sequence[Curve], unit: str) -> list[alt.Chart]:
             y=y,
             color=signs["color"],
             strokeDash=layers.dashes(curves),
-            detail="series:N",
+            detail=["key:N", "series:N"],
         )
     )
     marks = (
         layers.layer([row for curve in curves for row in _signed(frame, curve)], "signs")
         .mark_point(filled=True, size=45, opacity=1)
-        .encode(x=frame.x(), y=y, **signs)
+        .encode(x=frame.x(), y=y, **signs, detail="series:N")  # said to whoever cannot see it
     )
     hover = (
         layers.layer([row for row in rows if row["value"] is not None], "hover")
@@ -49,7 +49,7 @@ def drawn(frame: Frame, curves: Sequence[Curve], unit: str) -> list[alt.Chart]:
         .encode(x=frame.x(), y=y, tooltip=shown)
     )
     ends = [_pixels(axis, curve.last) for curve in curves]
-    is_named = any(curve.name for curve in curves)
+    is_named = any(curve.name.words for curve in curves)
     named = layers.names_right(frame, curves, ends) if is_named else []
     return [*_bands(frame, curves, y), lines, marks, hover, *named]
 
@@ -92,7 +92,7 @@ def _rows(frame: Frame, curve: Curve) -> list[dict[str, Any]]:
 
 def _row(frame: Frame, curve: Curve, at: datetime, value: float | None) -> dict[str, Any]:
     when = {"at": layers.millis(at), "when": frame.when(at)}
-    return when | {"series": curve.name, "value": value}
+    return when | {"key": curve.place, "series": curve.name.words, "value": value}
 
 
 def _signed(frame: Frame, curve: Curve) -> list[dict[str, Any]]:
@@ -129,7 +129,7 @@ def _moved(curve: Curve) -> Iterator[dict[str, Any]]:
     for (since, until), row in zip(cells, curve.rows, strict=True):
         for low, high in _range(curve, row):
             bounds = {"from": layers.millis(since), "until": layers.millis(until)}
-            yield bounds | {"series": curve.name, "value": low, "most": high}
+            yield bounds | {"key": curve.place, "value": low, "most": high}
 
 
 def _pixels(axis: ticks.Numbers, value: float) -> float:

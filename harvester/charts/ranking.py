@@ -6,17 +6,17 @@ from typing import Any, Final
 import altair as alt
 
 from harvester.charts import layers, ticks
-from harvester.charts.curves import Curve, short
+from harvester.charts.curves import Curve
 from harvester.charts.layers import Frame
 
 MOST: Final = 30
 ROW: Final = 19  # pixels
+_LONGEST: Final = 36  # columns of a name
 
 
 def drawn(frame: Frame, curves: Sequence[Curve], unit: str) -> list[alt.Chart]:
     """Draw where each series began (hollow) and is now (full)."""
-    rows = sorted((row for own in curves for row in _row(own)), key=lambda row: row["now"])
-    names = [row["name"] for row in rows]
+    rows = [_row(curve) for curve in curves]
     most = max((max(row["now"], row["then"]) for row in rows), default=0)
     axis = ticks.numbers(0, most, is_share=unit.startswith("share"))
     x = alt.X(
@@ -24,10 +24,7 @@ def drawn(frame: Frame, curves: Sequence[Curve], unit: str) -> list[alt.Chart]:
         axis=alt.Axis(values=axis.marks, format=axis.form, title=unit, titleAnchor="end"),
         scale=alt.Scale(domain=[axis.marks[0], axis.marks[-1]], nice=False),
     )
-    y = alt.Y(
-        "name:N", scale=alt.Scale(domain=names), sort=None,
-        axis=alt.Axis(title=None, labelLimit=230, labelColor=frame.theme.ink),
-    )  # fmt: skip
+    y = layers.rows(curves)
     told = [
         alt.Tooltip("series:N"),
         *(alt.Tooltip(f"{one}:Q", format=".2%") for one in ("then", "now")),
@@ -40,10 +37,11 @@ def drawn(frame: Frame, curves: Sequence[Curve], unit: str) -> list[alt.Chart]:
         .encode(x=alt.X("then:Q"), y=y, tooltip=told),
         now.mark_point(color=colour, filled=True, size=55, opacity=1)
         .encode(x=x, y=y, tooltip=told),
+        layers.names_left(curves, y, _LONGEST),
     ]  # fmt: skip
 
 
-def _row(curve: Curve) -> list[dict[str, Any]]:
+def _row(curve: Curve) -> dict[str, Any]:
     known = [value for _, value in curve.points if value is not None]
-    named = {"series": curve.name, "name": short(curve.name, 40)}
-    return [{**named, "then": known[0], "now": known[-1]}] if known else []
+    told = {"key": curve.place, "series": curve.name.words}
+    return {**told, "then": known[0], "now": known[-1]}

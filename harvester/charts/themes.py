@@ -55,7 +55,10 @@ THEMES: Final = {"light": LIGHT, "dark": DARK}
 
 
 def config(theme: Theme) -> dict[str, Any]:
-    """Return the part of a specification that says how everything looks."""
+    """Return the part of a specification that says how everything looks.
+
+    A limit of 0 is none: Vega cuts by half characters, of which no picture can be made.
+    """
     return {
         "background": theme.ground,
         "font": FONT,
@@ -78,6 +81,8 @@ def config(theme: Theme) -> dict[str, Any]:
             "titleFontSize": 12,
             "titleFontWeight": "normal",
             "labelPadding": 6,
+            "labelLimit": 0,
+            "titleLimit": 0,
             "domain": False,
             "ticks": False,
             "gridColor": theme.faint,
@@ -88,6 +93,8 @@ def config(theme: Theme) -> dict[str, Any]:
             "labelFontSize": 12,
             "titleFontSize": 12,
             "titleFontWeight": "normal",
+            "labelLimit": 0,
+            "titleLimit": 0,
         },
         "text": {"color": theme.ink, "fontSize": 12},
     }

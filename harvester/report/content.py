@@ -190,7 +190,7 @@ def _glances(asked: Range, games: Mapping[int, str | None]) -> list[Glance]:
     return [
         Glance(
             game,
-            title or f"game {game}",
+            wording.titled(title, "game", game),
             Course(players[game]),
             Course(_known(opened[game], reported[game])),
         )
@@ -249,8 +249,10 @@ def _ranked(rows: Iterable[Row], value: str) -> Table:
 def _player(asked: Range, own: str, name: str) -> Section:
     told = asked.answer("progress", users=[own])
     table = figures.then_and_now(told.rows, ["game"], "completion_hardcore", ["game"])
-    return Section("", name, [asked.figure("progress", told, table)])
+    title = wording.titled(name, "player", own)
+    return Section("", title, [asked.figure("progress", told, table)])
 
 
 def _developer(asked: Range, own: str, name: str) -> Section:
-    return Section("", name, [_over_time(asked, "developer-tickets", developers=[own])])
+    title = wording.titled(name, "developer", own)
+    return Section("", title, [_over_time(asked, "developer-tickets", developers=[own])])

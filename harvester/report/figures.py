@@ -14,6 +14,7 @@ from harvester.charts.themes import DARK, LIGHT
 from harvester.wording import NOTHING, SHARE_DIGITS
 
 Row = Mapping[str, Any]
+_Subject = tuple[tuple[Any, ...], tuple[int | None, ...]]
 
 WIDTH: Final = 500
 _NOISE: Final = re.compile(
@@ -80,14 +81,25 @@ def then_and_now(
 
     `heads` are those of the columns of `label`. Sorted by the newest value; buckets by themselves.
     """
-    known: dict[tuple[Any, ...], list[float]] = {}
+    known: dict[_Subject, list[float]] = {}
     for row in rows:
         if row.get(value) is not None:
-            known.setdefault(tuple(row[name] for name in label), []).append(row[value])
+            known.setdefault(_subject(row, label), []).append(row[value])
     is_share = wording.is_share(value)
     lines = sorted(known.items(), key=_by_bucket if "unlocked" in label else _by_last)
-    cells = [[*map(_word, key), *_compared(own, is_share=is_share)] for key, own in lines]
+    cells = [[*_words(own, label), *_compared(of, is_share=is_share)] for own, of in lines]
     return Table([*heads, "then", "now", "change"], cells)
+
+
+def _subject(row: Row, label: Sequence[str]) -> _Subject:
+    """Tell what a row is about: also by ids, for two things may bear the same title."""
+    ids = tuple(row.get(f"{name}_id") for name in label)
+    return tuple(row[name] for name in label), ids
+
+
+def _words(subject: _Subject, label: Sequence[str]) -> Iterable[str]:
+    values, ids = subject
+    return map(_word, values, label, ids)
 
 
 def _compared(values: Sequence[float], *, is_share: bool) -> list[str]:
@@ -100,13 +112,16 @@ def _by_last(line: tuple[Any, Sequence[float]]) -> float:
     return line[1][-1]
 
 
-def _by_bucket(line: tuple[tuple[int, bool], Any]) -> tuple[int, bool]:
-    return line[0][0], not line[0][1]
+def _by_bucket(line: tuple[_Subject, Any]) -> tuple[int, bool]:
+    unlocked, is_hardcore = line[0][0]
+    return unlocked, not is_hardcore
 
 
-def _word(value: object) -> str:
+def _word(value: Any, name: str, own: int | None) -> str:  # noqa: ANN401 - whatever a row holds
     if isinstance(value, bool):
         return "hardcore" if value else "casual"
+    if own is not None:
+        return wording.titled(value, name, own)
     return NOTHING if value is None else str(value)
 
 

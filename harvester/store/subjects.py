@@ -3,6 +3,7 @@
 Whoever is not found is told what is near, or why it may be missing, in one line.
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, TypeAlias
@@ -11,6 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Row, func, or_, select
 
 from harvester.errors import ConfigError
 from harvester.store import many, schema
+from harvester.text import is_blank
 
 Label: TypeAlias = Mapping[str, Any]
 Labels: TypeAlias = Mapping[int, Label]
@@ -71,8 +73,17 @@ def people(conn: Connection, names: Iterable[str], *, called: str) -> Labels:
 
     Raises `ConfigError` for a name nobody bore, or that several bore and nobody bears.
     """
-    found = [_person(conn, name, called) for name in names]
-    return {own: {called: name or ulid} for own, ulid, name in found}
+    found = {one.id: one for one in (_person(conn, name, called) for name in names)}
+    bearers = Counter(one.name for one in found.values())
+    return {own: {called: _called(one, bearers[one.name])} for own, one in found.items()}
+
+
+def _called(user: _User, bearers: int) -> str | None:
+    """Name a user; a name that two bear, as far as we know, says nothing without the ULID."""
+    _, ulid, name = user
+    if is_blank(name or ""):
+        return ulid
+    return f"{name} ({ulid})" if bearers > 1 and ulid else name
 
 
 def _person(conn: Connection, name: str, called: str) -> _User:

@@ -3,17 +3,30 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from harvester.web.templating import cell, segment, words
+from harvester.wording import titled
 
 Row = Mapping[str, Any]
-Link = Callable[[Row], str | None]
+Link = Callable[[Row], "Lead | None"]
 
 MOST_ROWS: Final = 500
 LONG: Final = 30  # rows; more of them scroll in a box of their own
 _PROSE: Final = ("notes", "last_error")
 _ASIDE: Final = ("console", "before")  # what a phone has no room for
+
+
+class Lead(NamedTuple):
+    """Where a link leads: to which kind of thing, and which of them."""
+
+    kind: str
+    own: object
+
+    @property
+    def address(self) -> str:
+        """The page about it."""
+        return f"/{self.kind.lower()}s/{segment(self.own)}"
 
 
 @dataclass(frozen=True)
@@ -83,10 +96,11 @@ def _cell(row: Row, column: Column, zone: tzinfo) -> Cell:
     value = row.get(column.name)
     if isinstance(value, list):
         return Cell(_range(value), points=value)
-    link = column.link(row) if column.link else None
+    if lead := column.link(row) if column.link else None:
+        return Cell(titled(value, *lead), lead.address)
     text = cell(value, column.name, zone)
     is_more = column.is_signed and value is not None and value > 0
-    return Cell(f"+{text}" if is_more else text, link)
+    return Cell(f"+{text}" if is_more else text)
 
 
 def _range(points: Sequence[float | None]) -> str:
@@ -113,23 +127,23 @@ def _is_number(name: str, rows: Sequence[Row]) -> bool:
     return isinstance(known, int | float) and not isinstance(known, bool | datetime)
 
 
-def game_at(row: Row) -> str | None:
-    """Tell where the page of a row's game is."""
-    return f"/games/{row['game_id']}" if row.get("game_id") else None
+def game_at(row: Row) -> Lead | None:
+    """Lead to the page of a row's game."""
+    return Lead("Game", row["game_id"]) if row.get("game_id") else None
 
 
-def achievement_at(row: Row) -> str | None:
-    """Tell where the page of a row's achievement is."""
+def achievement_at(row: Row) -> Lead | None:
+    """Lead to the page of a row's achievement."""
     own = row.get("achievement_id", row.get("id"))
-    return f"/achievements/{own}" if own else None
+    return Lead("Achievement", own) if own else None
 
 
-def player_at(row: Row) -> str | None:
-    """Tell where the page of a row's player is: by ULID, which no rename changes."""
+def player_at(row: Row) -> Lead | None:
+    """Lead to the page of a row's player: by ULID, which no rename changes."""
     who = row.get("who") or row.get("ulid") or row.get("user")
-    return f"/players/{segment(who)}" if who else None
+    return Lead("Player", who) if who else None
 
 
-def developer_at(row: Row) -> str | None:
-    """Tell where the page of a row's developer is."""
-    return f"/developers/{segment(row['who'])}" if row["who"] else None
+def developer_at(row: Row) -> Lead | None:
+    """Lead to the page of a row's developer."""
+    return Lead("Developer", row["who"]) if row["who"] else None

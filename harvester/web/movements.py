@@ -8,7 +8,8 @@ from sqlalchemy import Connection
 
 from harvester.store.top import RANKINGS, ranked
 from harvester.web import listing
-from harvester.web.listing import Column, Table, table
+from harvester.web.listing import Column, Lead, Table, table
+from harvester.wording import titled
 
 FEW: Final = 3  # of each ranking
 _SPANS: Final = (("day", timedelta(days=1)), ("week", timedelta(weeks=1)))
@@ -41,10 +42,15 @@ def _few(conn: Connection, name: str, since: datetime, until: datetime) -> Itera
 def _about(name: str, row: Mapping[str, Any]) -> str:
     """Tell what a row is about, by its titles."""
     titles = [label for label in RANKINGS[name].labels if not label.endswith("_id")]
-    return ", ".join(str(row[title]) for title in reversed(titles) if row.get(title))
+    return ", ".join(filter(None, (_called(row, title) for title in reversed(titles))))
 
 
-def _leads(row: Mapping[str, Any]) -> str | None:
+def _called(row: Mapping[str, Any], title: str) -> str:
+    own = row.get(f"{title}_id")
+    return titled(row[title], title, own) if own else str(row[title] or "")
+
+
+def _leads(row: Mapping[str, Any]) -> Lead | None:
     if row["name"] == "developers":
         return listing.developer_at({"who": row["user"]})
     is_achievement = row.get("achievement_id") is not None

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import Response
 
+from harvester import wording
 from harvester.store import board, cards, gaps
 from harvester.web import asked, health, listing
 from harvester.web.answers import answered
@@ -52,7 +53,7 @@ def _games(conn: Connection, number: int, during: Window) -> Table:
 
 
 def _called(row: Mapping[str, Any]) -> str:
-    return str(row["game"] or f"Game {row['game_id']}")
+    return wording.titled(row["game"], "Game", row["game_id"])
 
 
 _GAMES: Final = (

@@ -8,6 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from harvester import wording
 from harvester.errors import ConfigError
 from harvester.store import cards, subjects
 from harvester.web import asked, listing, panels
@@ -50,7 +51,7 @@ def _known(card: cards.Card | None, what: str) -> cards.Card:
 
 
 def _called(card: Mapping[str, Any], kind: str) -> str:
-    return str(card["title"] or f"{kind} {card['id']}")
+    return wording.titled(card["title"], kind, card["id"])
 
 
 def _achievements(conn: Connection, own: int) -> listing.Table:

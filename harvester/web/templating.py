@@ -16,7 +16,7 @@ from starlette.responses import HTMLResponse
 
 from harvester import __version__, wording
 from harvester.charts import sparklines
-from harvester.text import one_line
+from harvester.text import is_blank, one_line
 from harvester.web import asked, assets
 from harvester.web.site import site_of
 
@@ -44,7 +44,7 @@ def environment() -> Environment:
         auto_reload=False,
     )
     made.filters |= {"cell": cell, "moment": wording.instant, "words": words, "segment": segment}
-    made.filters["plain"] = _written
+    made.filters |= {"plain": _written, "titled": wording.titled}
     made.globals |= {"asset": assets.address, "spark": sparklines.lines}
     return made
 
@@ -85,4 +85,5 @@ def cell(value: object, name: str = "", zone: tzinfo = UTC) -> str:
             return wording.instant(value, zone)
         case timedelta():
             return wording.duration(value)
-    return str(value)
+    text = str(value)
+    return wording.NOTHING if is_blank(text) else text

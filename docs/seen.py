@@ -260,15 +260,16 @@ WHERE s.looking > 0 AND s.lacking = 0"""
 def _surveyed(words: Words) -> list[Part]:
     """Tell of pairs for how long a survey watched over them, up to the next look of their own."""
     told = f"""
-SELECT a.id, {_good_until(words)} AS since,
+SELECT a.id, {words.after("s.watched_from")} AS since, {_good_until(words)} AS good_until,
        s.watched_to AS ended_at,
        ({_first("a.id", " AND f.last_at >= s.watched_to")}) AS again_at
 FROM asked a JOIN polls s ON s.job = 'progress' AND s.target = 'player ' || a.asked_as"""
     blind = f"""
-SELECT id, since,
-       CASE WHEN again_at IS NULL THEN {words.latest}
-            WHEN again_at > ended_at THEN again_at ELSE ended_at END AS until
-FROM surveyed"""
+SELECT s.id, s.since,
+       CASE WHEN s.again_at IS NULL THEN {words.latest}
+            WHEN s.again_at > s.ended_at THEN s.again_at ELSE s.ended_at END AS until
+FROM surveyed s CROSS JOIN bounds b
+WHERE coalesce(s.again_at, b.present) >= s.good_until"""
     return [("surveyed", told), ("blind", blind)]
 
 
@@ -280,18 +281,25 @@ def _good_until(words: Words) -> str:
 def _asleep(words: Words) -> list[Part]:
     """Tell of pairs when the survey that watches over them did not look."""
     own = "p.job = 'progress' AND p.target IN (SELECT 'player ' || asked_as FROM asked)"
+    begun = words.after("s.watched_from")
     following = "lead(g.since) OVER (PARTITION BY s.id ORDER BY g.since)"
+    first = f"""
+SELECT s.asked_as, s.watched_to, {begun} AS since, {_good_until(words)} AS good_until,
+       (SELECT min({words.later("g.since", begun)}) FROM survey_spans g
+        WHERE g.id = s.id AND g.until > {begun}) AS first_at
+FROM survey_asked s"""
     asleep = f"""
 SELECT a.id, g.since, g.until
 FROM asked a JOIN (
-  SELECT s.asked_as, {_good_until(words)} AS since,
-         coalesce(s.begun_at, s.watched_to, {words.latest}) AS until
-  FROM survey_asked s
+  SELECT s.asked_as, s.since, coalesce(s.first_at, s.watched_to, {words.latest}) AS until
+  FROM survey_first s CROSS JOIN bounds b
+  WHERE coalesce(s.first_at, {words.after("b.present")}) > s.good_until
   UNION ALL
   SELECT s.asked_as, g.until, coalesce({following}, s.watched_to, {words.latest})
-  FROM survey_asked s JOIN survey_spans g ON g.id = s.id
+  FROM survey_asked s JOIN survey_spans g ON g.id = s.id AND g.until > {begun}
 ) g ON g.asked_as = a.asked_as"""
-    return [*_looked(words, "survey_", own, "user_id"), ("blind_asleep", asleep)]
+    looked = _looked(words, "survey_", own, "user_id")
+    return [*looked, ("survey_first", first), ("blind_asleep", asleep)]
 
 
 def _lacking(words: Words) -> list[Part]:

@@ -103,10 +103,11 @@ def unseen(
 
 def _awake(survey: Row[Any], looks: Looks, now: datetime) -> Looks:
     """Tell when a survey watched over its pairs, or did not have to."""
-    since, until = survey.watched_from, survey.watched_to or EVER.until
-    first = looks[0].since if looks else now
-    if first <= _good_until(since, survey.interval_seconds):
-        since = first
+    begun, until = survey.watched_from + SECOND, survey.watched_to or EVER.until
+    following = (max(look.since, begun) for look in looks if look.until > begun)
+    first = next(following, now + SECOND)
+    is_in_time = first <= _good_until(survey.watched_from, survey.interval_seconds)
+    since = first if is_in_time else begun
     return without([EVER], without([Span(since, until)], looks) if since < until else [])
 
 

@@ -16,7 +16,8 @@ from harvester.text import one_line
 
 Row = Mapping[str, object]
 
-_FORMULA: Final = re.compile(r"\s*[=+@-]|[\t\r]")  # what spreadsheets take for a formula
+# What spreadsheets take for a formula: in East Asia also where the sign is a full-width one.
+_FORMULA: Final = re.compile(r"\s*[=+@\uff1d\uff0b\uff20\uff0d-]|[\t\r]")
 _SPECIAL: Final = re.compile(r'[",\r\n]')  # what CSV has to put into quotes
 
 

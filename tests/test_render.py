@@ -12,6 +12,11 @@ from harvester.cli import options
 from harvester.render import FORMATS, Row, render, terminal_width
 
 AT = datetime(2026, 11, 20, 12, tzinfo=UTC)
+FULL_WIDTH = [
+    f"{before}{sign}1"
+    for before in ("", " ", "\u3000", "\x00")
+    for sign in ("\uff1d", "\uff0b", "\uff0d", "\uff20")
+]
 ROW: Row = {"time": AT, "title": 'a, "b"', "n": 3, "share": 0.25, "is_so": True, "none": None}
 
 
@@ -117,7 +122,7 @@ def test_csv_quotes_where_it_must() -> None:
     assert written([ROW], "csv") == f"time,title,n,share,is_so,none\n{line}\n"
 
 
-@pytest.mark.parametrize("start", ["=1+1", "+1", "-1", "@sum", "\t=1", "\r=1", "\n=1"])
+@pytest.mark.parametrize("start", ["=1+1", "+1", "-1", "@sum", "\t=1", "\r=1", "\n=1", *FULL_WIDTH])
 @pytest.mark.parametrize("form", ["csv", "tsv"])
 def test_a_spreadsheet_is_given_no_formula(form: str, start: str) -> None:
     (_, [cell]) = csv.reader(written([{"a": start}], form, ("a",)).splitlines())

@@ -8,7 +8,9 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Final, TextIO
+from datetime import datetime
+from typing import Any, Final, TextIO
+from zoneinfo import ZoneInfo
 
 from harvester.plain import cell, json_text
 from harvester.tables import table
@@ -18,6 +20,7 @@ Row = Mapping[str, object]
 
 # What spreadsheets take for a formula: in East Asia also where the sign is a full-width one.
 _FORMULA: Final = re.compile(r"\s*[=+@\uff1d\uff0b\uff20\uff0d-]|[\t\r]")
+_JSON_FORMS: Final = ("json", "ndjson")  # whose instants name their zone, which is UTC
 _SPECIAL: Final = re.compile(r'[",\r\n]')  # what CSV has to put into quotes
 
 
@@ -37,6 +40,23 @@ def _json_value(value: object) -> str:
         return json_text(value)
     lines = ",\n".join(f"    {json_text(one)}" for one in value)
     return f"[\n{lines}\n  ]"
+
+
+def localized(
+    rows: Sequence[Mapping[str, Any]], form: str, zone: ZoneInfo | None
+) -> Sequence[Mapping[str, Any]]:
+    """Show the clock of a zone, and say so in the name of the column; JSON stays in UTC."""
+    if zone is None or form in _JSON_FORMS:
+        return rows
+    return [{_named(name, zone): _at(value, zone) for name, value in row.items()} for row in rows]
+
+
+def _named(name: str, zone: ZoneInfo) -> str:
+    return f"time ({zone.key})" if name == "time" else name
+
+
+def _at(value: object, zone: ZoneInfo) -> object:
+    return value.astimezone(zone) if isinstance(value, datetime) else value
 
 
 def terminal_width(out: TextIO) -> int | None:

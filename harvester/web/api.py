@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from harvester.errors import ConfigError
-from harvester.render import render
+from harvester.render import localized, render
 from harvester.store import board, gaps
 from harvester.store.top import RANKINGS, ranked
 from harvester.store.trends import TRENDS
@@ -35,7 +35,8 @@ def trend(request: Request) -> Response:
         raise HTTPException(404, f"no trend is called {name!r}; there are {', '.join(TRENDS)}")
     keys, during, form = asked.keys(request.query_params), asked.window(request), _form(request)
     with reading(site_of(request)) as conn:
-        rows = answered(conn, name, keys, during).rows
+        found = answered(conn, name, keys, during).rows
+    rows = localized(found, form, asked.clock_of(request, during))
     return _sent(rows, list(rows[0]) if rows else ["time"], form, name)
 
 

@@ -64,6 +64,12 @@ def window(request: Request) -> Window:
     return made
 
 
+def clock_of(request: Request, during: Window) -> ZoneInfo | None:
+    """Tell whose clock a file shows: the period's; None, which is UTC, where nobody named one."""
+    is_named = word(request.query_params, "zone") or during.words["zone"] != Site.zone
+    return during.zone if is_named else None
+
+
 def _words(query: QueryParams, site: Site) -> dict[str, str]:
     usual = {**DEFAULTS, "zone": site.zone}
     return {name: word(query, name) or usual[name] for name in PERIOD}

@@ -8,6 +8,7 @@ from dashboards import Dashboard
 
 from harvester import clock
 from harvester.store.trends import TRENDS
+from harvester.text import one_line
 
 KEYS = {"game": "1", "achievement": "11", "user": "Ann", "developer": "Dev"}
 SUMMER_BEGINS = "America/New_York"  # on 2026-03-08, within the days that are harvested
@@ -98,3 +99,93 @@ def test_a_ranking_is_the_same_file_from_the_api_and_from_the_command(
     told = command("top", "players", "--since", "7d", "--format", form).out
 
     assert answer.text == told
+
+
+# --- what is said beside rows ----------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", TRENDS)
+def test_what_the_command_says_beside_a_trend_is_in_the_headers_and_at_the_address_they_name(
+    dashboard: Dashboard, command: Command, name: str
+) -> None:
+    key = TRENDS[name].needs[0]
+    answer = dashboard.ask(f"/api/trends/{name}?{key}={KEYS[key]}&since=2022-01-01&every=1mo")
+    place = answer.headers["link"].partition("<")[2].partition(">")[0]
+    caveat = [answer.headers["harvester-caveat"]] if "harvester-caveat" in answer.headers else []
+
+    listed = dashboard.ask(place).json()
+    options = ["--since", "2022-01-01", "--every", "1mo"]
+    said = command("trend", name, f"--{key}", KEYS[key], *options).err
+
+    told = [f"since {note['at'][:10]}: {one_line(note['title'])}" for note in listed]
+    assert said.splitlines() == [*caveat, *told]
+    assert told
+
+
+def test_the_disagreement_of_dates_and_counters_is_told_by_the_api(
+    dashboard: Dashboard, command: Command
+) -> None:
+    answer = dashboard.ask("/api/trends/unlock-rate?game=1&since=1d&every=1w&format=csv")
+
+    caveat = answer.headers["harvester-caveat"]
+    assert caveat.startswith("dates and RA's counters disagree in 2 of 4 rows")
+    told = command("trend", "unlock-rate", "--game", "1", "--since", "1d", "--every", "1w").err
+    assert told.splitlines()[0] == caveat
+
+
+def test_an_answer_that_nothing_is_to_be_said_about_has_no_such_header(
+    dashboard: Dashboard,
+) -> None:
+    answer = dashboard.ask("/api/trends/players?game=2&since=1d")
+
+    assert answer.json()[-1]["is_observed"]
+    assert not {"link", "harvester-caveat"} & set(answer.headers)
+
+
+@pytest.mark.parametrize(
+    ("asked", "options"),
+    [
+        ("", []),
+        ("game=1", ["--game", "1"]),
+        ("achievement=11&user=Ann", ["--achievement", "11", "--user", "Ann"]),
+        ("developer=Dev&job=game-tickets", ["--developer", "Dev", "--job", "game-tickets"]),
+        ("since=2026-02-01&until=now", ["--since", "2026-02-01", "--until", "now"]),
+    ],
+)
+@pytest.mark.parametrize("form", FORMS)
+def test_notes_are_the_same_file_from_the_api_and_from_the_command(
+    dashboard: Dashboard, command: Command, form: str, asked: str, options: list[str]
+) -> None:
+    answer = dashboard.ask(f"/api/notes?format={form}&{asked}")
+
+    assert answer.text == command("note", "list", "--format", form, *options).out
+    assert answer.status_code == 200
+
+
+def test_a_note_on_a_game_is_told_of_it_and_of_no_other(dashboard: Dashboard) -> None:
+    own, other = (dashboard.ask(f"/api/notes?trend=players&game={one}").json() for one in (1, 2))
+
+    assert [note["title"][:7] for note in own if note["source"] == "user"] == ["Revised"]
+    assert [note for note in own if note["source"] == "ra"] == other
+    assert {note["scope"] for note in other} == {"trend:players"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ("trend=playrs&game=1", "did you mean players?"),
+        ("trend=players", "trend players needs --game"),
+        ("trend=players&game=1&job=progress", "job does not go with trend"),
+        ("job=x", "job 'x': there are "),
+        ("game=999", "game 999 is not in the database"),
+        ("since=yesterday", "since 'yesterday': must be a date"),
+        ("zone=Mars", "zone 'Mars': must be the name of a time zone"),
+    ],
+)
+def test_what_makes_no_sense_of_notes_is_told_in_a_line(
+    dashboard: Dashboard, asked: str, words: str
+) -> None:
+    answer = dashboard.ask(f"/api/notes?{asked}")
+
+    assert answer.status_code == 400
+    assert words in answer.json()["error"]

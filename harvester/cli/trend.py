@@ -110,8 +110,8 @@ def trend(
 
 def _remark(told: trends.Answer) -> None:
     """Say beside the rows what they cannot tell, and what happened to the numbers."""
-    if told.missing or not told.rows:
-        note(told.missing or "nothing is known about that")
+    if told.caveat:
+        note(told.caveat)
     for one in told.notes:
         note(f"since {one.at:%Y-%m-%d}: {one.title}")
 

@@ -4,17 +4,20 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from harvester.endpoints import ENDPOINTS
 from harvester.errors import ConfigError
 from harvester.render import localized, render
-from harvester.store import board, gaps
+from harvester.store import board, gaps, notes
 from harvester.store.top import RANKINGS, ranked
-from harvester.store.trends import TRENDS
+from harvester.store.trends import TRENDS, Answer
+from harvester.text import visible
 from harvester.web import asked, health
-from harvester.web.answers import answered
+from harvester.web.answers import answered, noted
 from harvester.web.openapi import document
 from harvester.web.site import reading, site_of
 
@@ -26,6 +29,8 @@ FORMATS: Final = {
 PAGE: Final = 100  # games
 FEW: Final = 10  # of a ranking
 MOST: Final = 1_000
+CAVEAT: Final = "harvester-caveat"  # the header with what rows cannot tell
+NOTHING_MORE: Final[Mapping[str, str]] = {}
 
 
 def trend(request: Request) -> Response:
@@ -35,9 +40,39 @@ def trend(request: Request) -> Response:
         raise HTTPException(404, f"no trend is called {name!r}; there are {', '.join(TRENDS)}")
     keys, during, form = asked.keys(request.query_params), asked.window(request), _form(request)
     with reading(site_of(request)) as conn:
-        found = answered(conn, name, keys, during).rows
-    rows = localized(found, form, asked.clock_of(request, during))
-    return _sent(rows, list(rows[0]) if rows else ["time"], form, name)
+        found = answered(conn, name, keys, during)
+    rows = localized(found.rows, form, asked.clock_of(request, during))
+    columns = list(rows[0]) if rows else ["time"]
+    return _sent(rows, columns, form, name, _beside(found, during.bounds(trend=name, **keys)))
+
+
+def _beside(found: Answer, query: str) -> dict[str, str]:
+    """Say in headers what the command says beside the rows; the notes are at an address."""
+    links = {"link": f'</api/notes?{query}>; rel="related"; title="notes"'} if found.notes else {}
+    return links | ({CAVEAT: _in_ascii(found.caveat)} if found.caveat else {})
+
+
+def _in_ascii(line: str) -> str:
+    return visible(line).encode("ascii", "backslashreplace").decode()
+
+
+def remarks(request: Request) -> Response:
+    """List dated remarks on the data."""
+    query, form, ends = request.query_params, _form(request), asked.ends(request)
+    name, keys, jobs = asked.word(query, "trend"), asked.keys(query), _jobs(query)
+    if name and jobs:
+        raise ConfigError("job does not go with trend, whose jobs are meant anyway")
+    with reading(site_of(request)) as conn:
+        rows = [vars(note) for note in noted(conn, name, keys, jobs, ends)]
+    return _sent(rows, notes.COLUMNS, form, "notes")
+
+
+def _jobs(query: QueryParams) -> list[str]:
+    jobs = [asked.plain("job", one) for one in query.getlist("job")[: asked.MOST_KEYS]]
+    for job in jobs:
+        if job not in ENDPOINTS:
+            raise ConfigError(f"job {job!r}: there are {', '.join(ENDPOINTS)}")
+    return jobs
 
 
 def watchlist(request: Request) -> Response:
@@ -105,11 +140,14 @@ def _form(request: Request) -> str:
 
 
 def _sent(
-    rows: Sequence[Mapping[str, Any]], columns: Sequence[str], form: str, name: str
+    rows: Sequence[Mapping[str, Any]],
+    columns: Sequence[str],
+    form: str,
+    name: str,
+    more: Mapping[str, str] = NOTHING_MORE,
 ) -> Response:
     out = io.StringIO()
     render(rows, columns, form, out)
-    headers = (
-        {} if form == "json" else {"content-disposition": f'attachment; filename="{name}.{form}"'}
-    )
-    return Response(out.getvalue(), media_type=FORMATS[form], headers=headers)
+    file = f'attachment; filename="{name}.{form}"'
+    headers = {} if form == "json" else {"content-disposition": file}
+    return Response(out.getvalue(), media_type=FORMATS[form], headers={**headers, **more})

@@ -30,6 +30,7 @@ _ROUTES: Final[Sequence[tuple[str, Callable[[Request], Response]]]] = (
     ("/api/top", api.top),
     ("/api/coverage", api.coverage),
     ("/api/gaps", api.holes),
+    ("/api/notes", api.remarks),
     ("/api/trends/{name}", api.trend),
     ("/charts/{trend}.svg", drawings.svg),
     ("/charts/{trend}.json", drawings.specification),

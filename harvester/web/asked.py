@@ -43,6 +43,11 @@ class Window:
         """How many periods it has, about."""
         return (self.until - self.since) / _length(self)
 
+    def bounds(self, **more: object) -> str:
+        """Write both ends as the query of an address, with more in front of it."""
+        words = {name: self.words[name] for name in ("since", "until", "zone")}
+        return urlencode({**more, **words}, doseq=True)
+
     def query(self, **more: object) -> str:
         """Write it as the query of an address, with more in front of it."""
         return urlencode({**more, **self.words}, doseq=True)
@@ -134,6 +139,17 @@ def _length(made: Window) -> timedelta:
         return made.every.after(first) - first
     except (OverflowError, ValueError):
         raise ConfigError(f"every {made.words['every']!r}: no calendar goes so far") from None
+
+
+def ends(request: Request) -> dict[str, datetime]:
+    """Read those of both ends of a time that the address names, for what has no usual period."""
+    query, site = request.query_params, site_of(request)
+    zone, now = zone_of(word(query, "zone") or site.zone), site.now()
+    named = {name: text for name in ("since", "until") if (text := word(query, name))}
+    return {
+        name: _read(name, text, lambda own: series.parse_instant(own, now, zone))
+        for name, text in named.items()
+    }
 
 
 def keys(query: QueryParams) -> dict[str, list[str]]:

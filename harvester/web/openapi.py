@@ -108,6 +108,7 @@ def _others() -> dict[str, Part]:
     return {
         "/api/top": _get("top", "What changed most over a period.", ranking, row),
         "/api/watchlist": _get("watchlist", "The watched games as they stand now.", cut, row),
+        "/api/notes": _get("notes", "Dated remarks on the data.", [], row),
         "/api/coverage": _get("coverage", "How every job is doing.", [], row),
         "/api/gaps": _get("gaps", _GAPS, [_key("game"), _period("since"), _period("until")], row),
     }

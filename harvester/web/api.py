@@ -12,13 +12,12 @@ from starlette.responses import Response
 from harvester.endpoints import ENDPOINTS
 from harvester.errors import ConfigError
 from harvester.render import localized, render
-from harvester.store import board, gaps, notes
+from harvester.store import board, gaps, meanings, notes
 from harvester.store.top import RANKINGS, ranked
 from harvester.store.trends import TRENDS, Answer
 from harvester.text import visible
 from harvester.web import asked, health
 from harvester.web.answers import answered, noted
-from harvester.web.openapi import document
 from harvester.web.site import reading, site_of
 
 FORMATS: Final = {
@@ -29,7 +28,7 @@ FORMATS: Final = {
 PAGE: Final = 100  # games
 FEW: Final = 10  # of a ranking
 MOST: Final = 1_000
-CAVEAT: Final = "harvester-caveat"  # the header with what rows cannot tell
+CAVEAT: Final = "Harvester-Caveat"  # the header with what rows cannot tell
 NOTHING_MORE: Final[Mapping[str, str]] = {}
 
 
@@ -48,7 +47,7 @@ def trend(request: Request) -> Response:
 
 def _beside(found: Answer, query: str) -> dict[str, str]:
     """Say in headers what the command says beside the rows; the notes are at an address."""
-    links = {"link": f'</api/notes?{query}>; rel="related"; title="notes"'} if found.notes else {}
+    links = {"Link": f'</api/notes?{query}>; rel="related"; title="notes"'} if found.notes else {}
     return links | ({CAVEAT: _in_ascii(found.caveat)} if found.caveat else {})
 
 
@@ -80,8 +79,7 @@ def watchlist(request: Request) -> Response:
     form, limit, number = _form(request), *_cut(request)
     with reading(site_of(request)) as conn:
         rows = board.watched_games(conn, limit=limit, offset=(number - 1) * limit)
-    columns = ("game_id", "game", "console", "players", "achievements", "open_tickets", "gone_at")
-    return _sent(rows, columns, form, "watchlist")
+    return _sent(rows, list(meanings.WATCHLIST), form, "watchlist")
 
 
 def top(request: Request) -> Response:
@@ -118,12 +116,6 @@ def holes(request: Request) -> Response:
             raise ConfigError("nothing that is watched fits that")
         rows = health.holes(conn, about, during, at=site.now())
     return _sent(rows, gaps.COLUMNS, form, "gaps")
-
-
-def openapi(request: Request) -> Response:
-    """Describe the API."""
-    text = document(has_login=site_of(request).has_login)
-    return Response(text, media_type="application/json")
 
 
 def _cut(request: Request) -> tuple[int, int]:

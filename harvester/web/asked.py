@@ -23,7 +23,7 @@ PERIOD: Final = ("since", "until", "every", "zone")
 DEFAULTS: Final = {"since": "30d", "until": "now", "every": "1d"}
 MOST_PERIODS: Final = 2_000
 MOST_KEYS: Final = 50
-_LARGEST_ID: Final = 2**53
+LARGEST_ID: Final = 2**53
 _LONGEST: Final = 100  # characters of a word in the address
 _DIGITS: Final = 16  # as many as the largest id has
 
@@ -172,7 +172,7 @@ def _id(text: str, name: str) -> int:
         text.isascii()
         and text.isdecimal()
         and len(text) <= _DIGITS
-        and 1 <= int(text) <= _LARGEST_ID
+        and 1 <= int(text) <= LARGEST_ID
     ):
         return int(text)
     raise ConfigError(f"{name} {text[:_LONGEST]!r} is no id; it is the number in RA's address")

@@ -4,24 +4,24 @@ Everything but the table is written row by row, so that a long answer starts at 
 takes no memory.
 """
 
-import json
 import os
 import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime
-from decimal import Decimal
-from math import isfinite
-from typing import Final, TextIO
+from datetime import datetime
+from typing import Any, Final, TextIO
+from zoneinfo import ZoneInfo
 
+from harvester.plain import cell, json_text
 from harvester.tables import table
 from harvester.text import one_line
 
 Row = Mapping[str, object]
 
-_FORMULA: Final = re.compile(r"\s*[=+@-]|[\t\r]")  # what spreadsheets take for a formula
+# What spreadsheets take for a formula: in East Asia also where the sign is a full-width one.
+_FORMULA: Final = re.compile(r"\s*[=+@\uff1d\uff0b\uff20\uff0d-]|[\t\r]")
+_JSON_FORMS: Final = ("json", "ndjson")  # whose instants name their zone, which is UTC
 _SPECIAL: Final = re.compile(r'[",\r\n]')  # what CSV has to put into quotes
-_UNSAFE: Final = re.compile(r"[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def render(rows: Iterable[Row], columns: Sequence[str], form: str, out: TextIO) -> None:
@@ -31,15 +31,32 @@ def render(rows: Iterable[Row], columns: Sequence[str], form: str, out: TextIO) 
 
 def render_object(content: Mapping[str, object], out: TextIO) -> None:
     """Write one JSON object to `out`, its lists of rows with a line per row."""
-    lines = (f"  {_json_text(name)}: {_json_value(value)}" for name, value in content.items())
+    lines = (f"  {json_text(name)}: {_json_value(value)}" for name, value in content.items())
     out.write("{\n" + ",\n".join(lines) + "\n}\n")
 
 
 def _json_value(value: object) -> str:
     if not isinstance(value, list) or not value:
-        return _json_text(value)
-    lines = ",\n".join(f"    {_json_text(one)}" for one in value)
+        return json_text(value)
+    lines = ",\n".join(f"    {json_text(one)}" for one in value)
     return f"[\n{lines}\n  ]"
+
+
+def localized(
+    rows: Sequence[Mapping[str, Any]], form: str, zone: ZoneInfo | None
+) -> Sequence[Mapping[str, Any]]:
+    """Show the clock of a zone, and say so in the name of the column; JSON stays in UTC."""
+    if zone is None or form in _JSON_FORMS:
+        return rows
+    return [{_named(name, zone): _at(value, zone) for name, value in row.items()} for row in rows]
+
+
+def _named(name: str, zone: ZoneInfo) -> str:
+    return f"time ({zone.key})" if name == "time" else name
+
+
+def _at(value: object, zone: ZoneInfo) -> object:
+    return value.astimezone(zone) if isinstance(value, datetime) else value
 
 
 def terminal_width(out: TextIO) -> int | None:
@@ -69,45 +86,22 @@ def _json(rows: Iterable[Row], columns: Sequence[str], out: TextIO) -> Iterator[
 
 def _ndjson(rows: Iterable[Row], columns: Sequence[str], _out: TextIO) -> Iterator[str]:
     for row in rows:
-        yield _json_text({name: row.get(name) for name in columns})
-
-
-def _json_text(value: object) -> str:
-    """Write a value on one line, what a terminal would obey escaped."""
-    plain = {name: _plain(one) for name, one in value.items()} if isinstance(value, dict) else value
-    text = json.dumps(_plain(plain), ensure_ascii=False, allow_nan=False, default=str)
-    return _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
-
-
-def _plain(value: object) -> object:
-    """Turn a value into what JSON knows: instants as RFC 3339, no NaN, bytes in hex."""
-    match value:
-        case datetime():
-            return f"{_to_the_second(value.astimezone(UTC), 'T')}Z"
-        case date():
-            return value.isoformat()
-        case float() if not isfinite(value):
-            return None
-        case Decimal():
-            return _plain(float(value))
-        case bytes() | memoryview():
-            return bytes(value).hex()
-    return value
+        yield json_text({name: row.get(name) for name in columns})
 
 
 def _csv(rows: Iterable[Row], columns: Sequence[str], _out: TextIO) -> Iterator[str]:
     """Yield lines in which a null is nothing, and an empty text is a pair of quotes."""
     yield ",".join(_quoted(_cell(name)) for name in columns)
     for row in rows:
-        cells = (row.get(name) for name in columns)
-        line = ",".join("" if cell is None else _quoted(_cell(cell)) for cell in cells)
+        values = (row.get(name) for name in columns)
+        line = ",".join("" if value is None else _quoted(_cell(value)) for value in values)
         yield line or '""'  # readers pass over an empty line
 
 
-def _quoted(cell: str) -> str:
-    if cell and not _SPECIAL.search(cell):
-        return cell
-    doubled = cell.replace('"', '""')
+def _quoted(text: str) -> str:
+    if text and not _SPECIAL.search(text):
+        return text
+    doubled = text.replace('"', '""')
     return f'"{doubled}"'
 
 
@@ -122,22 +116,7 @@ def _cells(rows: Iterable[Row], columns: Sequence[str]) -> Iterator[list[str]]:
 
 
 def _cell(value: object) -> str:
-    match value:
-        case None:
-            return ""
-        case bool():
-            return "true" if value else "false"
-        case datetime():
-            return _to_the_second(value, " ")
-        case bytes() | memoryview():
-            return bytes(value).hex()
-        case str():
-            return _harmless(value)
-    return str(value)
-
-
-def _to_the_second(at: datetime, between: str) -> str:
-    return at.isoformat(between, "seconds")[:19]  # a fifth of strftime's time
+    return _harmless(value) if isinstance(value, str) else cell(value)
 
 
 def _harmless(text: str) -> str:

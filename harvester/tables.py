@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import zip_longest
 
+from harvester.plain import cell
 from harvester.text import folded, one_line, width_of, words
 
 NOTHING = "-"
@@ -75,9 +76,7 @@ def shown(value: object) -> str:
             return f"{value:.6g}"
         case datetime():
             return f"{value:%Y-%m-%d %H:%M:%S}"
-        case bytes() | memoryview():
-            return bytes(value).hex()
-    return one_line(str(value))
+    return one_line(cell(value))
 
 
 def _column(name: str, rows: Sequence[Row]) -> _Column:

@@ -40,6 +40,7 @@ class Dashboard:
     now: datetime
     door: Door = field(default_factory=Door)
     has_sql: bool = False
+    zone: str = "UTC"
 
     @contextmanager
     def app(self) -> Iterator[Any]:
@@ -49,6 +50,7 @@ class Dashboard:
             engine,
             lambda: self.now,
             migrate.head(),
+            zone=self.zone,
             has_sql=self.has_sql,
             has_login=bool(self.door.token),
         )

@@ -1,3 +1,4 @@
+import codecs
 import csv
 import io
 import json
@@ -249,6 +250,21 @@ def test_the_line_for_datasette_is_the_one_that_is_tested() -> None:
 
 
 # --- a spreadsheet
+
+
+def test_the_line_for_excel_puts_a_byte_order_mark_before_the_very_file(
+    sqlite_file: Path, shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HARVESTER_DATABASE_URL", "sqlite:///harvester.db")
+    (block,) = (own for own in recipes("integrations.md", "sh") if "printf" in own)
+
+    run_in_a_shell(block)
+
+    mark, text = codecs.BOM_UTF8, shell("trend", "players", "--game", "1", "--format", "csv").out
+    assert (sqlite_file / "players.csv").read_bytes().splitlines()[0] == (
+        mark + text.splitlines()[0].encode()
+    )
+    assert text.startswith("time,game_id,game,")
 
 
 def test_a_trend_as_csv_opens_in_a_spreadsheet_as_it_is(

@@ -3,7 +3,7 @@ import io
 import json
 import os
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -12,6 +12,11 @@ from harvester.cli import options
 from harvester.render import FORMATS, Row, render, terminal_width
 
 AT = datetime(2026, 11, 20, 12, tzinfo=UTC)
+FULL_WIDTH = [
+    f"{before}{sign}1"
+    for before in ("", " ", "\u3000", "\x00")
+    for sign in ("\uff1d", "\uff0b", "\uff0d", "\uff20")
+]
 ROW: Row = {"time": AT, "title": 'a, "b"', "n": 3, "share": 0.25, "is_so": True, "none": None}
 
 
@@ -68,12 +73,56 @@ def test_json_carries_hostile_text_whole_but_harmless() -> None:
     assert not {"\x1b", "\x9b", "\u202e", "\ud800"} & set(text)
 
 
+@pytest.mark.parametrize(
+    ("length", "words"),
+    [
+        (timedelta(0), "0:00:00"),
+        (timedelta(days=4), "96:00:00"),
+        (timedelta(hours=1, minutes=2, seconds=3, microseconds=999_999), "1:02:03"),
+        (-timedelta(minutes=90), "-1:30:00"),
+        (timedelta(days=1_000_000), "24000000:00:00"),
+    ],
+)
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_length_of_time_is_hours_minutes_and_seconds_in_every_format(
+    form: str, length: timedelta, words: str
+) -> None:
+    told = written([{"a": length}], form, ("a",))
+
+    *_, last = told.rstrip('\n]}"').replace('"', " ").split()
+    assert last == words
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (timedelta(days=4), '["96:00:00"]'),
+        (AT, '["2026-11-20T12:00:00Z"]'),
+        (Decimal("1.5"), "[1.5]"),
+        (b"\xff", '["ff"]'),
+        (float("nan"), "[null]"),
+        ({"a": [date(2026, 1, 2), None]}, '[{"a": ["2026-01-02", null]}]'),
+    ],
+)
+@pytest.mark.parametrize("form", ["ndjson", "csv", "tsv"])
+def test_what_stands_in_a_list_is_written_like_what_stands_alone(
+    form: str, value: object, words: str
+) -> None:
+    told = written([{"a": [value]}], form, ("a",))
+
+    if form == "ndjson":
+        assert told == f'{{"a": {words}}}\n'
+        return
+    lines = csv.reader(io.StringIO(told), delimiter="\t" if form == "tsv" else ",")
+    assert list(lines) == [["a"], [words]]
+
+
 def test_csv_quotes_where_it_must() -> None:
     line = '2026-11-20 12:00:00,"a, ""b""",3,0.25,true,'
     assert written([ROW], "csv") == f"time,title,n,share,is_so,none\n{line}\n"
 
 
-@pytest.mark.parametrize("start", ["=1+1", "+1", "-1", "@sum", "\t=1", "\r=1", "\n=1"])
+@pytest.mark.parametrize("start", ["=1+1", "+1", "-1", "@sum", "\t=1", "\r=1", "\n=1", *FULL_WIDTH])
 @pytest.mark.parametrize("form", ["csv", "tsv"])
 def test_a_spreadsheet_is_given_no_formula(form: str, start: str) -> None:
     (_, [cell]) = csv.reader(written([{"a": start}], form, ("a",)).splitlines())

@@ -1,8 +1,7 @@
 """`harvester gaps`: when something was not looked at, and why."""
 
-from collections.abc import Mapping, Sequence
-from datetime import timedelta
-from typing import Any, Final, TypedDict, Unpack
+from collections.abc import Sequence
+from typing import Final, TypedDict, Unpack
 
 import click
 from sqlalchemy import Connection
@@ -75,7 +74,7 @@ def gaps(
         rows = found.holes(
             conn, since=span.since, until=span.until, at=now, about=about, is_each=is_each
         )
-    told = [_readable(row) for row in rows if since or row["reason"] != found.UNWATCHED]
+    told = [row for row in rows if since or row["reason"] != found.UNWATCHED]
     show(told, found.COLUMNS, form)
     if not told:
         note(f"no holes between {bounds(span)}")
@@ -86,9 +85,3 @@ def _must_match(conn: Connection, about: found.About) -> None:
         if about == found.EVERYTHING:
             raise ConfigError("nothing was planned yet; `harvester fetch` does, and asks")
         raise ConfigError("nothing that is watched fits that; `harvester status` lists what is")
-
-
-def _readable(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Write how long it was as hours, minutes and seconds, which spreadsheets understand."""
-    seconds = row["duration"] // timedelta(seconds=1)
-    return {**row, "duration": f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"}

@@ -1,11 +1,9 @@
 """`harvester note`: dated remarks on the data, which charts draw and trends list."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import fields
-from typing import Final, TypedDict, Unpack
+from collections.abc import Sequence
+from typing import TypedDict, Unpack
 
 import click
-from sqlalchemy import Connection
 
 from harvester import clock
 from harvester.cli.jobs import several_jobs
@@ -23,9 +21,7 @@ from harvester.cli.reading import annotating, reading
 from harvester.cli.session import note as say
 from harvester.cli.session import show
 from harvester.cli.timespan import instant
-from harvester.store import notes, subjects
-
-_COLUMNS: Final = tuple(field.name for field in fields(notes.Note))
+from harvester.store import notes
 
 
 class _About(TypedDict):
@@ -66,7 +62,7 @@ def add(
     """
     when = instant("DATE", at, now=clock.now())
     with annotating(chosen) as engine, engine.begin() as conn:
-        for scope in list(_scopes(conn, about)) or [notes.ALL]:
+        for scope in notes.about(conn, **about) or [notes.ALL]:
             added = notes.add(conn, at=when, title=title, scope=scope, note=more)
             click.echo(f"note {added.id} on {scope}, {when:%Y-%m-%d %H:%M}: {added.title}")
 
@@ -92,9 +88,9 @@ def list_(
         if text is not None
     }
     with reading(chosen) as engine, engine.connect() as conn:
-        scopes = list(_scopes(conn, about)) if any(about.values()) else None
+        scopes = notes.about(conn, **about) if any(about.values()) else None
         found = notes.listed(conn, **bounds, scopes=scopes)
-    show((vars(one) for one in found), _COLUMNS, form)
+    show((vars(one) for one in found), notes.COLUMNS, form)
     if not found:
         say("no notes on that")
 
@@ -108,17 +104,3 @@ def remove(chosen: Globals, *, own: int) -> None:
     with annotating(chosen) as engine, engine.begin() as conn:
         gone = notes.remove(conn, own)
     click.echo(f"removed note {gone.id}: {gone.title}")
-
-
-def _scopes(conn: Connection, about: _About) -> Iterator[str]:
-    """Name what is meant; `ConfigError` where the database does not know it."""
-    people = (
-        *subjects.people(conn, about["users"], called="user"),
-        *subjects.people(conn, about["developers"], called="developer"),
-    )
-    yield from notes.scopes(
-        games=subjects.games(conn, about["games"]),
-        achievements=subjects.achievements(conn, about["achievements"], of_games=()),
-        users=dict.fromkeys(people),
-        jobs=about["jobs"],
-    )

@@ -29,12 +29,12 @@ from harvester.cli.reading import reading
 from harvester.cli.session import note, show
 from harvester.cli.timespan import past, read, timespan
 from harvester.errors import ConfigError
+from harvester.render import localized
 from harvester.store import series, trends
 
 Row = dict[str, Any]
 
 _LISTED: Final = ("name", "options", "values", "shows")
-_JSON: Final = ("json", "ndjson")  # where instants are in UTC, whatever the zone
 
 
 class _Asked(TypedDict):
@@ -103,15 +103,15 @@ def trend(
     if is_compared:
         show(told.rows, trends.COMPARED, form)
     else:
-        rows = _localized(_barred(told.rows, name, form), form, asked["zone"])
+        rows = localized(_barred(told.rows, name, form), form, asked["zone"])
         show(rows, list(rows[0]) if rows else ["time"], form)
     _remark(told)
 
 
 def _remark(told: trends.Answer) -> None:
     """Say beside the rows what they cannot tell, and what happened to the numbers."""
-    if told.missing or not told.rows:
-        note(told.missing or "nothing is known about that")
+    if told.caveat:
+        note(told.caveat)
     for one in told.notes:
         note(f"since {one.at:%Y-%m-%d}: {one.title}")
 
@@ -197,18 +197,3 @@ def _by_key(rows: Iterable[Row], one: trends.Trend) -> Mapping[Any, list[Row]]:
         labels = names[1 : names.index(one.values[0])]
         series_by_key[tuple(row[name] for name in labels)].append(row)
     return series_by_key
-
-
-def _localized(rows: list[Row], form: str, zone: ZoneInfo | None) -> list[Row]:
-    """Show the clock of a zone, and say so in the name of the column."""
-    if zone is None or form in _JSON:
-        return rows
-    return [{_named(name, zone): _at(value, zone) for name, value in row.items()} for row in rows]
-
-
-def _named(name: str, zone: ZoneInfo) -> str:
-    return f"time ({zone.key})" if name == "time" else name
-
-
-def _at(value: object, zone: ZoneInfo) -> object:
-    return value.astimezone(zone) if isinstance(value, datetime) else value

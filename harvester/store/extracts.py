@@ -213,12 +213,12 @@ def _views(conn: Connection) -> list[str]:
 def _view(conn: Connection, name: str) -> Relation:
     """Describe a view; what SQLite does not tell of a column, its name does."""
     found = inspect(conn).get_columns(name)
-    columns = {own["name"]: _named(own["name"]) or _kind(own["type"]) for own in found}
+    columns = {own["name"]: kind_named(own["name"]) or _kind(own["type"]) for own in found}
     dates = tuple(own for own in ("time", "valid_to") if own in columns)
     return Relation(name, columns, dates[:1], dates)
 
 
-def _named(name: str) -> Kind | None:
+def kind_named(name: str) -> Kind | None:
     """Tell the kind of a column by its name, which means the same thing everywhere here."""
     if name.startswith("is_"):
         return "boolean"

@@ -6,14 +6,14 @@ others are the user's: no version of the program touches them.
 """
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Final
 
 from sqlalchemy import ColumnElement, Connection, func, or_, select, text
 
 from harvester.errors import ConfigError
-from harvester.store import schema
+from harvester.store import schema, subjects
 from harvester.store.shipped import SHIPPED
 from harvester.text import one_line
 
@@ -40,6 +40,9 @@ class Note:
     source: str
 
 
+COLUMNS: Final = tuple(field.name for field in fields(Note))
+
+
 def scopes(
     *,
     games: Iterable[int] = (),
@@ -57,6 +60,28 @@ def scopes(
         "trend": trends,
     }
     return [f"{kind}:{one}" for kind, those in kinds.items() for one in those]
+
+
+def about(
+    conn: Connection,
+    *,
+    games: Collection[int] = (),
+    achievements: Collection[int] = (),
+    users: Collection[str] = (),
+    developers: Collection[str] = (),
+    jobs: Collection[str] = (),
+) -> list[str]:
+    """Name the scopes of what somebody asks about; `ConfigError` where it is not known."""
+    people = (
+        *subjects.people(conn, users, called="user"),
+        *subjects.people(conn, developers, called="developer"),
+    )
+    return scopes(
+        games=subjects.games(conn, games),
+        achievements=subjects.achievements(conn, achievements, of_games=()),
+        users=dict.fromkeys(people),
+        jobs=jobs,
+    )
 
 
 def within(

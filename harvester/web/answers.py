@@ -1,12 +1,14 @@
 """The one place where the dashboard asks for a trend: pages, charts and the API get the same."""
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Final
+from datetime import datetime
+from typing import Final, TypedDict
 
 from sqlalchemy import Connection
 
 from harvester.errors import ConfigError
-from harvester.store import cards, subjects, trends
+from harvester.store import cards, notes, subjects, trends
+from harvester.store.notes import Note
 from harvester.store.trends import TRENDS, Answer
 from harvester.web import asked
 from harvester.web.asked import Window
@@ -19,28 +21,58 @@ class TooMuch(ConfigError):
     """The answer would be too large for a page; a page can do without it."""
 
 
+class _About(TypedDict):
+    """Whom a question is about, by the names that the store has for it."""
+
+    games: Sequence[int]
+    achievements: Sequence[int]
+    users: Sequence[str]
+    developers: Sequence[str]
+
+
 def answered(conn: Connection, name: str, keys: Keys, during: Window) -> Answer:
     """Answer a trend.
 
     Raises `ConfigError` as `trends.answer` does, and for ids that are none; `TooMuch` for what
     could come to more than `MOST_ROWS`, for it would be in memory as a whole.
     """
-    games = asked.ids(keys.get("game", ()), "game")
-    if during.periods * _series(conn, name, keys, games) > MOST_ROWS:
+    about = _about(keys)
+    if during.periods * _series(conn, name, keys, about["games"]) > MOST_ROWS:
         raise TooMuch("that is too much at a time: ask for fewer keys, or longer periods")
     return trends.answer(
         conn,
         name,
-        games=games,
-        achievements=asked.ids(keys.get("achievement", ()), "achievement"),
-        users=keys.get("user", ()),
-        developers=keys.get("developer", ()),
+        **about,
         since=during.since,
         until=during.until,
         every=during.every,
         zone=during.zone,
         now=during.now,
     )
+
+
+def noted(
+    conn: Connection, name: str, keys: Keys, jobs: Sequence[str], ends: Mapping[str, datetime]
+) -> list[Note]:
+    """List notes: with the name of a trend those that its answer goes with, without all there are.
+
+    Raises `ConfigError` as `answered` does.
+    """
+    about, since, until = _about(keys), ends.get("since"), ends.get("until")
+    if name:
+        return trends.noted(conn, name, **about, since=since, until=until)
+    is_narrowed = bool(jobs or any(about.values()))
+    scopes = notes.about(conn, **about, jobs=jobs) if is_narrowed else None
+    return notes.listed(conn, since=since, until=until, scopes=scopes)
+
+
+def _about(keys: Keys) -> _About:
+    return {
+        "games": asked.ids(keys.get("game", ()), "game"),
+        "achievements": asked.ids(keys.get("achievement", ()), "achievement"),
+        "users": keys.get("user", ()),
+        "developers": keys.get("developer", ()),
+    }
 
 
 def _series(conn: Connection, name: str, keys: Keys, games: Collection[int]) -> int:

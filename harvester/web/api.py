@@ -4,18 +4,20 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from harvester.endpoints import ENDPOINTS
 from harvester.errors import ConfigError
-from harvester.render import render
-from harvester.store import board, gaps
+from harvester.render import localized, render
+from harvester.store import board, gaps, meanings, notes
 from harvester.store.top import RANKINGS, ranked
-from harvester.store.trends import TRENDS
+from harvester.store.trends import TRENDS, Answer
+from harvester.text import visible
 from harvester.web import asked, health
-from harvester.web.answers import answered
-from harvester.web.openapi import document
+from harvester.web.answers import answered, noted
 from harvester.web.site import reading, site_of
 
 FORMATS: Final = {
@@ -26,6 +28,8 @@ FORMATS: Final = {
 PAGE: Final = 100  # games
 FEW: Final = 10  # of a ranking
 MOST: Final = 1_000
+CAVEAT: Final = "Harvester-Caveat"  # the header with what rows cannot tell
+NOTHING_MORE: Final[Mapping[str, str]] = {}
 
 
 def trend(request: Request) -> Response:
@@ -35,8 +39,39 @@ def trend(request: Request) -> Response:
         raise HTTPException(404, f"no trend is called {name!r}; there are {', '.join(TRENDS)}")
     keys, during, form = asked.keys(request.query_params), asked.window(request), _form(request)
     with reading(site_of(request)) as conn:
-        rows = answered(conn, name, keys, during).rows
-    return _sent(rows, list(rows[0]) if rows else ["time"], form, name)
+        found = answered(conn, name, keys, during)
+    rows = localized(found.rows, form, asked.clock_of(request, during))
+    columns = list(rows[0]) if rows else ["time"]
+    return _sent(rows, columns, form, name, _beside(found, during.bounds(trend=name, **keys)))
+
+
+def _beside(found: Answer, query: str) -> dict[str, str]:
+    """Say in headers what the command says beside the rows; the notes are at an address."""
+    links = {"Link": f'</api/notes?{query}>; rel="related"; title="notes"'} if found.notes else {}
+    return links | ({CAVEAT: _in_ascii(found.caveat)} if found.caveat else {})
+
+
+def _in_ascii(line: str) -> str:
+    return visible(line).encode("ascii", "backslashreplace").decode()
+
+
+def remarks(request: Request) -> Response:
+    """List dated remarks on the data."""
+    query, form, ends = request.query_params, _form(request), asked.ends(request)
+    name, keys, jobs = asked.word(query, "trend"), asked.keys(query), _jobs(query)
+    if name and jobs:
+        raise ConfigError("job does not go with trend, whose jobs are meant anyway")
+    with reading(site_of(request)) as conn:
+        rows = [vars(note) for note in noted(conn, name, keys, jobs, ends)]
+    return _sent(rows, notes.COLUMNS, form, "notes")
+
+
+def _jobs(query: QueryParams) -> list[str]:
+    jobs = [asked.plain("job", one) for one in query.getlist("job")[: asked.MOST_KEYS]]
+    for job in jobs:
+        if job not in ENDPOINTS:
+            raise ConfigError(f"job {job!r}: there are {', '.join(ENDPOINTS)}")
+    return jobs
 
 
 def watchlist(request: Request) -> Response:
@@ -44,8 +79,7 @@ def watchlist(request: Request) -> Response:
     form, limit, number = _form(request), *_cut(request)
     with reading(site_of(request)) as conn:
         rows = board.watched_games(conn, limit=limit, offset=(number - 1) * limit)
-    columns = ("game_id", "game", "console", "players", "achievements", "open_tickets", "gone_at")
-    return _sent(rows, columns, form, "watchlist")
+    return _sent(rows, list(meanings.WATCHLIST), form, "watchlist")
 
 
 def top(request: Request) -> Response:
@@ -84,12 +118,6 @@ def holes(request: Request) -> Response:
     return _sent(rows, gaps.COLUMNS, form, "gaps")
 
 
-def openapi(request: Request) -> Response:
-    """Describe the API."""
-    text = document(has_login=site_of(request).has_login)
-    return Response(text, media_type="application/json")
-
-
 def _cut(request: Request) -> tuple[int, int]:
     query = request.query_params
     limit = asked.number(query, "limit", usual=PAGE, most=MOST)
@@ -104,11 +132,14 @@ def _form(request: Request) -> str:
 
 
 def _sent(
-    rows: Sequence[Mapping[str, Any]], columns: Sequence[str], form: str, name: str
+    rows: Sequence[Mapping[str, Any]],
+    columns: Sequence[str],
+    form: str,
+    name: str,
+    more: Mapping[str, str] = NOTHING_MORE,
 ) -> Response:
     out = io.StringIO()
     render(rows, columns, form, out)
-    headers = (
-        {} if form == "json" else {"content-disposition": f'attachment; filename="{name}.{form}"'}
-    )
-    return Response(out.getvalue(), media_type=FORMATS[form], headers=headers)
+    file = f'attachment; filename="{name}.{form}"'
+    headers = {} if form == "json" else {"content-disposition": file}
+    return Response(out.getvalue(), media_type=FORMATS[form], headers={**headers, **more})

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
-from harvester.web import api, assets, drawings, login, overview, pages, querying, troubles
+from harvester.web import api, assets, drawings, login, openapi, overview, pages, querying, troubles
 from harvester.web.security import Door, guarded
 from harvester.web.site import Site
 
@@ -25,11 +25,12 @@ _ROUTES: Final[Sequence[tuple[str, Callable[[Request], Response]]]] = (
     ("/players/{who:path}", pages.player),
     ("/developers/{who:path}", pages.developer),
     ("/sql", querying.sql),
-    ("/api/openapi.json", api.openapi),
+    ("/api/openapi.json", openapi.answer),
     ("/api/watchlist", api.watchlist),
     ("/api/top", api.top),
     ("/api/coverage", api.coverage),
     ("/api/gaps", api.holes),
+    ("/api/notes", api.remarks),
     ("/api/trends/{name}", api.trend),
     ("/charts/{trend}.svg", drawings.svg),
     ("/charts/{trend}.json", drawings.specification),

@@ -23,7 +23,7 @@ PERIOD: Final = ("since", "until", "every", "zone")
 DEFAULTS: Final = {"since": "30d", "until": "now", "every": "1d"}
 MOST_PERIODS: Final = 2_000
 MOST_KEYS: Final = 50
-_LARGEST_ID: Final = 2**53
+LARGEST_ID: Final = 2**53
 _LONGEST: Final = 100  # characters of a word in the address
 _DIGITS: Final = 16  # as many as the largest id has
 
@@ -44,6 +44,11 @@ class Window:
         """How many periods it has, about."""
         return (self.until - self.since) / _length(self)
 
+    def bounds(self, **more: object) -> str:
+        """Write both ends as the query of an address, with more in front of it."""
+        words = {name: self.words[name] for name in ("since", "until", "zone")}
+        return urlencode({**more, **words}, doseq=True)
+
     def query(self, **more: object) -> str:
         """Write it as the query of an address, with more in front of it."""
         return urlencode({**more, **self.words}, doseq=True)
@@ -63,6 +68,12 @@ def window(request: Request) -> Window:
     made = Window(since, until, every, zone, now, words)
     _check(made)
     return made
+
+
+def clock_of(request: Request, during: Window) -> ZoneInfo | None:
+    """Tell whose clock a file shows: the period's; None, which is UTC, where nobody named one."""
+    is_named = word(request.query_params, "zone") or during.words["zone"] != Site.zone
+    return during.zone if is_named else None
 
 
 def _words(query: QueryParams, site: Site) -> dict[str, str]:
@@ -131,6 +142,17 @@ def _length(made: Window) -> timedelta:
         raise ConfigError(f"every {made.words['every']!r}: no calendar goes so far") from None
 
 
+def ends(request: Request) -> dict[str, datetime]:
+    """Read those of both ends of a time that the address names, for what has no usual period."""
+    query, site = request.query_params, site_of(request)
+    zone, now = zone_of(word(query, "zone") or site.zone), site.now()
+    named = {name: text for name in ("since", "until") if (text := word(query, name))}
+    return {
+        name: _read(name, text, lambda own: series.parse_instant(own, now, zone))
+        for name, text in named.items()
+    }
+
+
 def keys(query: QueryParams) -> dict[str, list[str]]:
     """Take the keys from the address. Raises `ConfigError` where there are too many."""
     found = {
@@ -151,7 +173,7 @@ def _id(text: str, name: str) -> int:
         text.isascii()
         and text.isdecimal()
         and len(text) <= _DIGITS
-        and 1 <= int(text) <= _LARGEST_ID
+        and 1 <= int(text) <= LARGEST_ID
     ):
         return int(text)
     raise ConfigError(f"{name} {text[:_LONGEST]!r} is no id; it is the number in RA's address")

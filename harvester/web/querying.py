@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from harvester import plain
 from harvester.errors import HarvesterError, QueryRefused, Stopped
 from harvester.stop import Stop
 from harvester.store.sql import Line, require_modest, run_query
@@ -99,11 +100,5 @@ def _columns(names: list[str], rows: list[Line]) -> list[Column]:
 
 
 def _cells(line: Line) -> list[Cell]:
-    """Write values as the database has them: an id with separators finds nothing."""
-    return [Cell(_plain(value)) for value in line]
-
-
-def _plain(value: object) -> str:
-    if isinstance(value, bytes):
-        return value.hex()
-    return NOTHING if value is None else str(value)
+    """Write values as `harvester query` writes them: an id with separators finds nothing."""
+    return [Cell(NOTHING if value is None else plain.cell(value)) for value in line]

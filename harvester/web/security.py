@@ -23,6 +23,7 @@ COOKIE: Final = "harvester_session"
 SHORTEST_TOKEN: Final = 16  # characters
 HOME: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 OPEN: Final = ("/login", "/static/")  # what one may see before coming in
+FOR_PROGRAMS: Final = ("/api/", "/charts/")
 POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
@@ -89,10 +90,10 @@ def _refused(scope: Scope, door: Door) -> Response | None:
     """Say why a request goes no further; None where it may."""
     headers = Headers(scope=scope)
     if not is_known_host(headers.get("host", ""), door):
-        told = "this name is not one of the dashboard's; --allow-host NAME lets it be\n"
-        return PlainTextResponse(told, 421)
+        told = "this name is not one of the dashboard's; --allow-host NAME lets it be"
+        return _told(scope, 421, told)
     if _is_foreign(scope, headers):
-        return PlainTextResponse("another site may link to the dashboard, and no more\n", 403)
+        return _told(scope, 403, "another site may link to the dashboard, and no more")
     if door.token and not scope["path"].startswith(OPEN):
         return _unknown(scope, headers, door)
     return None
@@ -163,8 +164,18 @@ def _is_same(given: str, expected: str) -> bool:
     return hmac.compare_digest(ours.digest(), theirs.digest())
 
 
+def _told(scope: Scope, status: int, line: str) -> Response:
+    """Say it in the form that the asker reads."""
+    is_program = scope["path"].startswith(FOR_PROGRAMS)
+    return (
+        JSONResponse({"error": line}, status)
+        if is_program
+        else PlainTextResponse(f"{line}\n", status)
+    )
+
+
 def _turned_away(scope: Scope) -> Response:
-    if scope["path"].startswith(("/api/", "/charts/")):
+    if scope["path"].startswith(FOR_PROGRAMS):
         told = {"error": "send the token as `Authorization: Bearer TOKEN`"}
         return JSONResponse(told, 401, {"www-authenticate": "Bearer"})
     query = scope["query_string"].decode("latin-1")

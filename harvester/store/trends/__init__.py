@@ -4,7 +4,7 @@
 the columns of its rows in order. The trends there are stand in `registry.py`.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime, tzinfo
 from difflib import get_close_matches
 from typing import Any, NamedTuple
@@ -22,7 +22,7 @@ from harvester.store.trends.comparison import COLUMNS as COMPARED
 from harvester.store.trends.comparison import compare
 from harvester.store.trends.registry import TRENDS
 
-__all__ = ["COMPARED", "TRENDS", "Answer", "Trend", "answer", "compare", "compared"]
+__all__ = ["COMPARED", "TRENDS", "Answer", "Trend", "answer", "compare", "compared", "noted"]
 
 
 class Answer(NamedTuple):
@@ -34,6 +34,11 @@ class Answer(NamedTuple):
     rows: list[dict[str, Any]]
     missing: str | None
     notes: list[Note]
+
+    @property
+    def caveat(self) -> str | None:
+        """What is to be said beside the rows, in a line."""
+        return self.missing or (None if self.rows else "nothing is known about that")
 
 
 def answer(  # noqa: PLR0913 - the options of the command, one each
@@ -66,22 +71,35 @@ def answer(  # noqa: PLR0913 - the options of the command, one each
     Raises `ConfigError` for an unknown name or key, a missing one, and an empty range.
     """
     trend = _trend(name)
-    given = {"game": games, "achievement": achievements, "user": users, "developer": developers}
-    _check(trend, [key for key, those in given.items() if those])
+    asked = _subjects(conn, trend, games, achievements, users, developers)
     _check_numbers(trend, is_range=is_range, is_delta=is_delta)
-    asked = {
-        "game": subjects.games(conn, games),
-        "achievement": _achievements(conn, trend, achievements, games),
-        "user": subjects.people(conn, users, called="user"),
-        "developer": subjects.people(conn, developers, called="developer"),
-    }
     spans = _spans(since, until, every, zone)
     columns = trend.columns(is_range=is_range, is_delta=is_delta)
     present = now or until
     question = Question(conn, asked, spans, present, columns, is_range=is_range, is_delta=is_delta)
     rows = list(trend.rows(question))
     missing = trend.missing(question, rows) or looked.unseen(question, trend.jobs, rows)
-    return Answer(rows, missing, _notes(trend, question))
+    return Answer(rows, missing, notes.within(conn, since, until, _scopes(trend, asked)))
+
+
+def noted(  # noqa: PLR0913 - as `answer`
+    conn: Connection,
+    name: str,
+    *,
+    games: Collection[int] = (),
+    achievements: Collection[int] = (),
+    users: Collection[str] = (),
+    developers: Collection[str] = (),
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> list[Note]:
+    """List the notes that `answer` tells beside its rows, without making these.
+
+    Raises `ConfigError` as `answer` does.
+    """
+    trend = _trend(name)
+    asked = _subjects(conn, trend, games, achievements, users, developers)
+    return notes.listed(conn, since=since, until=until, scopes=_scopes(trend, asked))
 
 
 def compared(
@@ -111,6 +129,24 @@ def _trend(name: str) -> Trend:
         hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(TRENDS)}"
         raise ConfigError(f"no trend is called {name!r}, {hint}")
     return TRENDS[name]
+
+
+def _subjects(
+    conn: Connection,
+    trend: Trend,
+    games: Collection[int],
+    achievements: Collection[int],
+    users: Collection[str],
+    developers: Collection[str],
+) -> dict[str, Labels]:
+    given = {"game": games, "achievement": achievements, "user": users, "developer": developers}
+    _check(trend, [key for key, those in given.items() if those])
+    return {
+        "game": subjects.games(conn, games),
+        "achievement": _achievements(conn, trend, achievements, games),
+        "user": subjects.people(conn, users, called="user"),
+        "developer": subjects.people(conn, developers, called="developer"),
+    }
 
 
 def _check(trend: Trend, given: Collection[str]) -> None:
@@ -148,15 +184,13 @@ def _achievements(
     return subjects.achievements(conn, own, of_games=games)
 
 
-def _notes(trend: Trend, question: Question) -> list[Note]:
-    """List the notes on everything, on what is asked about and on the trend, and on its jobs."""
-    own = question.subjects
+def _scopes(trend: Trend, own: Mapping[str, Labels]) -> list[str]:
+    """Name what is asked about, the sets that it is in, the trend, and its jobs."""
     sets = {label["game_id"] for label in own["achievement"].values()} - {None}
-    scopes = notes.scopes(
+    return notes.scopes(
         games=own["game"].keys() | sets,
         achievements=own["achievement"],
         users=[*own["user"], *own["developer"]],
         jobs=trend.jobs,
         trends=[trend.name],
     )
-    return notes.within(question.conn, question.spans[0].since, question.until, scopes)

@@ -1,7 +1,7 @@
 """The one place where the dashboard asks for a trend: pages, charts and the API get the same."""
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import Connection
 
@@ -40,6 +40,13 @@ def answered(conn: Connection, name: str, keys: Keys, during: Window) -> Answer:
         every=during.every,
         zone=during.zone,
     )
+
+
+def ends(
+    conn: Connection, name: str, games: Collection[int], during: Window
+) -> Sequence[Mapping[str, Any]]:
+    """Tell what the numbers of games were when the range began, and are at its end."""
+    return trends.ends(conn, name, games=games, since=during.since, until=during.until)
 
 
 def _series(conn: Connection, name: str, keys: Keys, games: Collection[int]) -> int:

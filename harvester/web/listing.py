@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from typing import Any, Final
 
+from harvester.store.trends import Ends
 from harvester.web.templating import cell, segment, words
 
 Row = Mapping[str, Any]
@@ -14,6 +15,14 @@ MOST_ROWS: Final = 500
 LONG: Final = 30  # rows; more of them scroll in a box of their own
 _PROSE: Final = ("notes", "last_error")
 _ASIDE: Final = ("console", "before")  # what a phone has no room for
+
+
+@dataclass(frozen=True)
+class Line:
+    """How a number went, and what it was at both ends of the range."""
+
+    points: Sequence[float | None] = ()
+    ends: Ends = field(default_factory=Ends)
 
 
 @dataclass(frozen=True)
@@ -81,18 +90,17 @@ def table(
 
 def _cell(row: Row, column: Column, zone: tzinfo) -> Cell:
     value = row.get(column.name)
-    if isinstance(value, list):
-        return Cell(_range(value), points=value)
+    if isinstance(value, Line):
+        return Cell(_range(value.ends), points=value.points)
     link = column.link(row) if column.link else None
     text = cell(value, column.name, zone)
     is_more = column.is_signed and value is not None and value > 0
     return Cell(f"+{text}" if is_more else text, link)
 
 
-def _range(points: Sequence[float | None]) -> str:
+def _range(ends: Ends) -> str:
     """Say what a line without axes shows."""
-    known = [point for point in points if point is not None]
-    return f"{known[0]:,} to {known[-1]:,}" if known else "nothing known"
+    return "nothing known" if None in ends else f"{ends.before:,} to {ends.after:,}"
 
 
 def columns_of(rows: Sequence[Row], labels: Mapping[str, Link]) -> list[Column]:

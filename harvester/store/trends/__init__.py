@@ -7,22 +7,33 @@ the columns of its rows in order. The trends there are stand in `registry.py`.
 from collections.abc import Collection, Iterable
 from datetime import UTC, datetime, tzinfo
 from difflib import get_close_matches
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict, Unpack
 
 from sqlalchemy import Connection
 
 from harvester.errors import ConfigError
 from harvester.store import notes, subjects
 from harvester.store.notes import Note
-from harvester.store.series import Period, periods
+from harvester.store.series import Period, Span, periods
 from harvester.store.subjects import Labels
 from harvester.store.trends import looked
 from harvester.store.trends.asking import Question, Spans, Trend
 from harvester.store.trends.comparison import COLUMNS as COMPARED
 from harvester.store.trends.comparison import compare
+from harvester.store.trends.ends import Ends
+from harvester.store.trends.ends import ends as _ends
 from harvester.store.trends.registry import TRENDS
 
-__all__ = ["COMPARED", "TRENDS", "Answer", "Trend", "answer", "compare", "compared"]
+__all__ = ["COMPARED", "TRENDS", "Answer", "Ends", "Trend", "answer", "compare", "compared", "ends"]
+
+
+class _Given(TypedDict, total=False):
+    """What a trend is asked about: ids, and names or ULIDs."""
+
+    games: Collection[int]
+    achievements: Collection[int]
+    users: Collection[str]
+    developers: Collection[str]
 
 
 class Answer(NamedTuple):
@@ -40,16 +51,13 @@ def answer(  # noqa: PLR0913 - the options of the command, one each
     conn: Connection,
     name: str,
     *,
-    games: Collection[int] = (),
-    achievements: Collection[int] = (),
-    users: Collection[str] = (),
-    developers: Collection[str] = (),
     since: datetime,
     until: datetime,
     every: Period,
     zone: tzinfo = UTC,
     is_range: bool = False,
     is_delta: bool = False,
+    **given: Unpack[_Given],
 ) -> Answer:
     """Tell how it stood at the end of every period in (since, until], the last one at `until`.
 
@@ -64,21 +72,28 @@ def answer(  # noqa: PLR0913 - the options of the command, one each
     Raises `ConfigError` for an unknown name or key, a missing one, and an empty range.
     """
     trend = _trend(name)
-    given = {"game": games, "achievement": achievements, "user": users, "developer": developers}
-    _check(trend, [key for key, those in given.items() if those])
+    asked = _subjects(conn, trend, given)
     _check_numbers(trend, is_range=is_range, is_delta=is_delta)
-    asked = {
-        "game": subjects.games(conn, games),
-        "achievement": _achievements(conn, trend, achievements, games),
-        "user": subjects.people(conn, users, called="user"),
-        "developer": subjects.people(conn, developers, called="developer"),
-    }
     spans = _spans(since, until, every, zone)
     columns = trend.columns(is_range=is_range, is_delta=is_delta)
     question = Question(conn, asked, spans, columns, is_range=is_range, is_delta=is_delta)
     rows = list(trend.rows(question))
     missing = trend.missing(question, rows) or looked.unseen(question, trend.jobs, rows)
     return Answer(rows, missing, _notes(trend, question))
+
+
+def ends(
+    conn: Connection, name: str, *, since: datetime, until: datetime, **given: Unpack[_Given]
+) -> list[dict[str, Any]]:
+    """Tell what the numbers of a state trend were at `since`, and what they are at `until`.
+
+    A row for each label, with `Ends` by name, counted as `top` counts; see `ends.py`.
+    Cost: as `answer`. Raises `ConfigError` as that does.
+    """
+    trend = _trend(name)
+    asked, spans = _subjects(conn, trend, given), [Span(since, until)]
+    question = Question(conn, asked, spans, is_range=True)
+    return list(_ends(question, trend.courses(question), trend.values))
 
 
 def compared(
@@ -103,6 +118,20 @@ def _trend(name: str) -> Trend:
         hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(TRENDS)}"
         raise ConfigError(f"no trend is called {name!r}, {hint}")
     return TRENDS[name]
+
+
+def _subjects(conn: Connection, trend: Trend, given: _Given) -> dict[str, Labels]:
+    """Find who and what is asked about, by option."""
+    games, achievements = given.get("games", ()), given.get("achievements", ())
+    users, developers = given.get("users", ()), given.get("developers", ())
+    told = {"game": games, "achievement": achievements, "user": users, "developer": developers}
+    _check(trend, [key for key, those in told.items() if those])
+    return {
+        "game": subjects.games(conn, games),
+        "achievement": _achievements(conn, trend, achievements, games),
+        "user": subjects.people(conn, users, called="user"),
+        "developer": subjects.people(conn, developers, called="developer"),
+    }
 
 
 def _check(trend: Trend, given: Collection[str]) -> None:

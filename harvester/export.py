@@ -6,7 +6,7 @@ the files -> the folder remembers the instant
 Costs what is read: the table, or for what changed a scan of it and the rows that did.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,7 +19,7 @@ from sqlalchemy import Connection
 
 from harvester import exported
 from harvester.errors import ConfigError
-from harvester.exported import Last
+from harvester.exported import Last, Manifest
 from harvester.exportfile import require, write
 from harvester.store import extracts
 from harvester.store.extracts import Chunk, Relation
@@ -81,11 +81,33 @@ class _Task:
         return self.is_in_parts and self.last is not None and self.last.at < self.at
 
     @property
-    def since(self) -> datetime | None:
-        """Tell since when rows must have been written to be wanted."""
+    def begins(self) -> datetime | None:
+        """Tell since when on rows will be in the folder: what is gone on with stays as it was."""
         if isinstance(self.order.since, datetime):
             return self.order.since if self.relation.stamps else None
-        return self.last.at - OVERLAP if self.last is not None and self.is_more else None
+        return self.last.begins if self.last is not None and self.is_in_parts else None
+
+    @property
+    def since(self) -> datetime | None:
+        """Tell since when rows must have been written to be wanted."""
+        if self.last is None or not self.is_more:
+            return self.begins
+        again = self.last.at - OVERLAP
+        return again if self.begins is None else max(again, self.begins)
+
+    @property
+    def is_less(self) -> bool:
+        """Whether the folder would hold fewer rows than it does."""
+        if self.last is None or self.begins is None:
+            return False
+        return self.last.begins is None or self.last.begins < self.begins
+
+    def done(self, rows: int) -> Last:
+        """Tell what to remember of it."""
+        goes_on = self.is_in_parts or bool(self.last and self.last.is_grown)
+        since = None if self.begins is None else exported.text_of(self.begins)
+        at, is_grown = exported.text_of(self.at), self.order.since is not None and goes_on
+        return Last(at, rows, self.is_by_month, since, is_grown)
 
     def place(self, month: str | None = None) -> Path:
         """Name the file, of one month where it is cut by months."""
@@ -106,23 +128,46 @@ def run(conn: Connection, order: Order, *, at: datetime, tell: Tell) -> Iterator
     with exported.folder(order.path):
         manifest = exported.read(order.path)
         done = manifest.setdefault(order.form, {})
-        tasks = [_Task(order, one, at, done.get(one.name)) for one in relations]
-        _must_fit(tasks)
+        tasks = [_Task(order, one, at, _last(done, one, order)) for one in relations]
+        for task in tasks:
+            _must_fit(task)
+        _forget(manifest, done, [task for task in tasks if task.is_less])
         for task in tasks:
             written = _export(conn, task, tell)
-            done[written.table] = Last(exported.text_of(at), written.rows, task.is_by_month)
+            done[written.table] = task.done(written.rows)
             yield written
         exported.remember(order.path, manifest)
 
 
-def _must_fit(tasks: Sequence[_Task]) -> None:
+def _last(done: Mapping[str, Last], relation: Relation, order: Order) -> Last | None:
+    """Find the last export of a table, unless its files were taken away."""
+    is_there = exported.is_there(order.path, relation.name, order.form)
+    return done.get(relation.name) if is_there else None
+
+
+def _must_fit(task: _Task) -> None:
+    """Raise `ConfigError` where the folder would not be what it is taken for any more."""
+    last, name, path = task.last, task.relation.name, task.order.path
+    if last is not None and task.is_more and last.is_by_month != task.is_by_month:
+        how = "with" if last.is_by_month else "without"
+        raise ConfigError(
+            f"{name} was exported to {path} {how} --partition month; "
+            "do the same, or leave --since away to export everything again"
+        )
+    if last is not None and task.is_less and (last.begins is None or last.is_grown):
+        what = f"its rows since {last.begins:%Y-%m-%d %H:%M}" if last.begins else "all its rows"
+        raise ConfigError(
+            f"{name} is in {path} with {what}, of which this --since would leave a part; "
+            "name another folder, or take --since last"
+        )
+
+
+def _forget(manifest: Manifest, done: dict[str, Last], tasks: Sequence[_Task]) -> None:
+    """Say nothing of a table before its file holds less, lest a kill leave too much said."""
     for task in tasks:
-        if task.is_more and task.last is not None and task.last.is_by_month != task.is_by_month:
-            how = "with" if task.last.is_by_month else "without"
-            raise ConfigError(
-                f"{task.relation.name} was exported to {task.order.path} {how} --partition month; "
-                "do the same, or leave --since away to export everything again"
-            )
+        del done[task.relation.name]
+    if tasks:
+        exported.remember(tasks[0].order.path, manifest)
 
 
 def _export(conn: Connection, task: _Task, tell: Tell) -> Written:

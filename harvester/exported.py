@@ -3,7 +3,8 @@
 A table is one file, `unlocks.parquet`. Where it grows by parts, or is cut by months, it is a
 folder of files that are named after the instant of their export,
 `unlocks/20261125T030000Z.parquet` or `unlocks/month=2026-11/20261125T030000Z.parquet`.
-`export.json` remembers, by format and table, of which instant the last export was.
+`export.json` remembers, by format and table, of which instant the last export was, and since when
+on its rows are in the folder.
 """
 
 import json
@@ -13,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from filelock import FileLock, Timeout
 
@@ -30,16 +31,27 @@ _MONTH: Final = "month="
 
 @dataclass(frozen=True)
 class Last:
-    """The last export of a table: of which instant, how many rows, cut by months or not."""
+    """The last export of a table: of which instant, how many rows, cut by months or not.
+
+    The folder holds the rows that began or ended `since` then, or all: so it is taken where
+    nothing is said. `is_grown` tells whether exports of what changed go on from them.
+    """
 
     exported_at: str
     rows: int
     is_by_month: bool
+    since: str | None = None
+    is_grown: bool = False
 
     @property
     def at(self) -> datetime:
         """Return the instant."""
         return datetime.fromisoformat(self.exported_at)
+
+    @property
+    def begins(self) -> datetime | None:
+        """Tell since when on rows are there; None: all are."""
+        return datetime.fromisoformat(self.since) if self.since else None
 
 
 Manifest: TypeAlias = dict[str, dict[str, Last]]  # by format and table
@@ -80,13 +92,20 @@ def read(path: Path) -> Manifest:
     try:
         told = json.loads(file.read_text("utf-8"))
         return {
-            form: {name: Last(**last) for name, last in tables.items() if last["exported_at"]}
+            form: {name: _last(last) for name, last in tables.items()}
             for form, tables in told.items()
         }
     except FileNotFoundError:
         return {}
     except (ValueError, TypeError, KeyError, AttributeError):
         raise ConfigError(f"{file} cannot be read; remove it, and everything is exported") from None
+
+
+def _last(told: Mapping[str, Any]) -> Last:
+    last = Last(**told)
+    if None in {own.tzinfo for own in (last.at, last.begins or last.at)}:
+        raise ValueError(told)
+    return last
 
 
 def remember(path: Path, manifest: Manifest) -> None:
@@ -97,6 +116,11 @@ def remember(path: Path, manifest: Manifest) -> None:
     }
     with replacing(path / MANIFEST) as out:
         out.write(f"{json.dumps(plain, indent=2)}\n".encode())
+
+
+def is_there(path: Path, table: str, form: str) -> bool:
+    """Tell whether any file of a table is left in the folder."""
+    return bool(_ours(path, table, form))
 
 
 def whole(path: Path, table: str, form: str) -> Path:

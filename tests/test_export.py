@@ -1,4 +1,5 @@
 import gc
+import json
 import signal
 import sys
 import tracemalloc
@@ -6,17 +7,19 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pyarrow.dataset as ds
 import pytest
 import victims
 from commands import Shell
-from exports import duck, export, games, ndjson, order, parquet, record, stored
+from exports import duck, export, games, ndjson, order, parquet, record, rfc, stored
 from filelock import FileLock
 from harvests import fetch
 from sqlalchemy import Engine, inspect, text
 from worlds import NOW, Bench
 
+from harvester import exported
 from harvester.errors import ConfigError, Stopped
 from harvester.sandbox.world import World
 from harvester.stop import Stop
@@ -250,6 +253,126 @@ def test_only_what_began_or_ended_since_a_date_is_exported(engine: Engine, out: 
     assert len(ndjson(out / "games.ndjson")) == 2
 
 
+def counted(engine: Engine, *days: float) -> None:
+    """Have a game's players counted anew so many days ago."""
+    for own in days:
+        told = [{"game_id": 1, "players": round(100 - own)}]
+        record(engine, schema.game_counters, told, at=NOW - own * DAY)
+
+
+def told(folder: Path, name: str = "game_counters") -> dict[str, Any]:
+    """Read what the folder says of a table."""
+    remembered: dict[str, Any] = json.loads((folder / "export.json").read_text())["ndjson"][name]
+    return remembered
+
+
+def test_a_part_of_what_is_there_does_not_take_its_place(engine: Engine, out: Path) -> None:
+    games(engine, 1)
+    counted(engine, 9, 5)
+    export(engine, order(out, "ndjson", "game_counters"), at=NOW - 4 * DAY)
+    before = {name: (out / name).read_bytes() for name in names(out)}
+    counted(engine, 1)
+
+    said = r"^game_counters is in .*out with all its rows, of which .* name another folder, or take"
+    with pytest.raises(ConfigError, match=said):
+        export(engine, order(out, "ndjson", "games", "game_counters", since=NOW - 2 * DAY))
+    assert {name: (out / name).read_bytes() for name in names(out)} == before
+
+    export(engine, order(out, "ndjson", "game_counters", since="last"))
+    assert len({row["valid_from"] for row in rows_of(out, "game_counters")}) == 3
+
+
+def rows_of(folder: Path, name: str) -> list[dict[str, Any]]:
+    files = [*folder.glob(f"{name}.ndjson"), *(folder / name).rglob("*.ndjson")]
+    return [row for file in files for row in ndjson(file)]
+
+
+def test_a_folder_that_begins_at_a_date_says_so_and_goes_on_from_there(
+    engine: Engine, out: Path
+) -> None:
+    games(engine, 1)
+    counted(engine, 9, 5)
+    day = rfc(NOW - 6 * DAY)
+    export(engine, order(out, "ndjson", "game_counters", since=NOW - 6 * DAY), at=NOW - 4 * DAY)
+    assert told(out)["since"] == day
+
+    counted(engine, 1)
+    for at in (NOW, NOW + DAY, NOW - DAY):  # at last the clock is set back
+        export(engine, order(out, "ndjson", "game_counters", since="last"), at=at)
+        assert told(out)["since"] == day
+        days = {row["valid_from"] for row in rows_of(out, "game_counters")}
+        assert days == {rfc(NOW - own * DAY) for own in (9, 5, 1)}  # the first ended since
+
+    with pytest.raises(ConfigError, match=r"with its rows since 2026-02-23 12:00, of which"):
+        export(engine, order(out, "ndjson", "game_counters", since=NOW - 2 * DAY), at=NOW + DAY)
+    export(engine, order(out, "ndjson", "game_counters"), at=NOW + 2 * DAY)
+    assert told(out)["since"] is None
+
+
+def test_what_began_since_an_age_is_written_anew_each_day(engine: Engine, out: Path) -> None:
+    games(engine, 1)
+    counted(engine, 9, 5, 1)
+    for at in (NOW, NOW + DAY):
+        wanted = order(out, "ndjson", "games", "game_counters", since=at - 3 * DAY)
+        export(engine, wanted, at=at)
+
+    assert told(out)["since"] == rfc(NOW - 2 * DAY)
+    assert told(out, "games")["since"] is None
+    assert names(out) == ["export.json", "game_counters.ndjson", "games.ndjson"]
+
+
+def test_a_kill_while_a_file_shrinks_leaves_nothing_said_of_it(
+    engine: Engine, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    games(engine, 1)
+    counted(engine, 9, 5, 1)
+    export(engine, order(out, "ndjson", "game_counters", since=NOW - 8 * DAY))
+    with monkeypatch.context() as patch:
+        patch.setattr(exported, "sweep", raising(KeyboardInterrupt))
+        wanted = order(out, "ndjson", "game_counters", since=NOW - 2 * DAY)
+        with pytest.raises(KeyboardInterrupt):
+            export(engine, wanted, at=NOW + DAY)
+
+    done = export(engine, order(out, "ndjson", "game_counters", since="last"), at=NOW + 2 * DAY)
+    assert done["game_counters"].rows == 3
+    assert told(out)["since"] is None
+
+
+def raising(what: type[BaseException]) -> Callable[..., None]:
+    def broken_off(*_args: object) -> None:
+        raise what
+
+    return broken_off
+
+
+def test_where_the_files_were_taken_away_everything_is_exported_again(
+    engine: Engine, out: Path
+) -> None:
+    games(engine, 1)
+    counted(engine, 9, 5)
+    export(engine, order(out, "ndjson", "game_counters"))
+    (out / "game_counters.ndjson").unlink()
+
+    wanted = order(out, "ndjson", "game_counters", since="last")
+    assert export(engine, wanted, at=NOW + DAY)["game_counters"].rows == 2
+
+
+def test_what_an_older_version_remembered_is_read_as_a_whole_table(
+    engine: Engine, out: Path
+) -> None:
+    games(engine, 1)
+    counted(engine, 9, 5)
+    export(engine, order(out, "ndjson", "game_counters"))
+    old = {"exported_at": "2026-03-01T12:00:00Z", "rows": 2, "is_by_month": False}
+    (out / "export.json").write_text(json.dumps({"ndjson": {"game_counters": old}}))
+    record(engine, schema.game_counters, [{"game_id": 1, "players": 1}], at=NOW + DAY)
+
+    with pytest.raises(ConfigError, match="with all its rows"):
+        export(engine, order(out, "ndjson", "game_counters", since=NOW), at=NOW + DAY)
+    wanted = order(out, "ndjson", "game_counters", since="last")
+    assert export(engine, wanted, at=NOW + 2 * DAY)["game_counters"].rows == 2
+
+
 def test_months_are_folders_that_duckdb_and_arrow_read_as_a_column(
     harvested: tuple[Bench, Engine], out: Path
 ) -> None:
@@ -334,7 +457,16 @@ def test_two_exports_do_not_share_a_folder(engine: Engine, out: Path) -> None:
         export(engine, order(out, "csv"))
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"csv": {"games": {}}}', '{"csv": 1}', "\xff"])
+ODD = '{"csv": {"games": {"exported_at": "%s", "rows": 1, "is_by_month": false, "since": "%s"}}}'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("{", "[]", '{"csv": {"games": {}}}', '{"csv": 1}', "\xff"),
+        *(ODD % odd for odd in (("x", ""), ("2026-03-01", ""), ("2026-03-01T12:00:00Z", "x"))),
+    ],
+)
 def test_a_memory_that_makes_no_sense_is_told(engine: Engine, out: Path, text: str) -> None:
     (out / "export.json").write_text(text)
 

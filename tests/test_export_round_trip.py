@@ -1,5 +1,7 @@
 import csv
+import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -8,12 +10,25 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from examples import examples
-from exports import Row, duck, export, ndjson, order, parquet, recipes, record, rfc, stored
+from exports import (
+    Row,
+    duck,
+    export,
+    in_order,
+    ndjson,
+    order,
+    parquet,
+    recipes,
+    record,
+    rfc,
+    stored,
+)
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 from worlds import NOW
 
+from harvester.errors import ConfigError
 from harvester.store import schema
 
 pytestmark = pytest.mark.no_cover  # what it does at length is measured elsewhere
@@ -203,6 +218,95 @@ def test_the_parts_of_many_exports_are_together_what_the_table_is(
     assert [
         {name: value for name, value in row.items() if name != "month"} for row in told
     ] == stored(held, "unlocks")
+
+
+@dataclass(frozen=True)
+class Step:
+    """What happens: somebody unlocks something, time goes by, and something is exported."""
+
+    achievement: int
+    minutes: int
+    form: str
+    since: int | str | None  # so many days ago
+    is_by_month: bool
+    tables: tuple[str, ...]
+
+
+WANTED = st.builds(
+    Step,
+    st.integers(1, 3),
+    st.sampled_from([0, 1, 50, 61, 5_000, -70]),  # the clock may be set back
+    st.sampled_from(["parquet", "parquet", "ndjson"]),
+    st.sampled_from([None, "last", "last", 0, 2, 9, 400]),
+    st.booleans(),
+    st.sampled_from([("unlocks",), ("unlocks", "users"), ("users",)]),
+)
+
+
+@many
+@given(wanted=st.lists(WANTED, min_size=2, max_size=12))
+def test_whatever_was_exported_in_turn_the_folder_holds_what_it_says(
+    held: Engine, tmp_path_factory: pytest.TempPathFactory, wanted: list[Step]
+) -> None:
+    folder, at, seen = tmp_path_factory.mktemp("turns"), NOW, NOW
+    with held.begin() as conn:
+        conn.execute(schema.unlocks.delete())
+    there: dict[str, list[Row]] = {}
+    for number, step in enumerate(wanted):
+        at += timedelta(minutes=step.minutes, seconds=1)
+        seen = max(seen + timedelta(seconds=1), at)
+        row = {"achievement_id": step.achievement, "user_id": 1, "hardcore_at": None}
+        dated = {"unlocked_at": NOW - timedelta(days=31 * number)}
+        record(held, schema.unlocks, [row | dated], at=seen)
+        before = files(folder)
+        since = at - timedelta(days=step.since) if isinstance(step.since, int) else step.since
+        options = {"since": since, "is_by_month": step.is_by_month}
+        try:
+            export(held, order(folder, step.form, *step.tables, **options), at=at)
+        except ConfigError:
+            assert files(folder) == before
+            continue
+        if "unlocks" in step.tables:
+            there[step.form] = stored(held, "unlocks")
+        for form, rows in there.items():
+            begun = claimed(folder, form)
+            expected = [shown(row, form) for row in rows if is_since(row, begun)]
+            assert read(folder, form) == in_order(expected)
+
+
+def files(folder: Path) -> dict[Path, bytes]:
+    return {one: one.read_bytes() for one in folder.rglob("*.*") if ".lock" not in one.name}
+
+
+def claimed(folder: Path, form: str) -> datetime | None:
+    """Tell since when rows are there, by the folder's own word."""
+    told = json.loads((folder / "export.json").read_text())[form]["unlocks"]["since"]
+    return None if told is None else datetime.fromisoformat(told)
+
+
+def is_since(row: Row, begun: datetime | None) -> bool:
+    stamps = [at for at in (row["valid_from"], row["valid_to"]) if at is not None]
+    return begun is None or max(stamps) >= begun
+
+
+def shown(row: Row, form: str) -> Row:
+    return row if form == "parquet" else as_json(row)
+
+
+def read(folder: Path, form: str) -> list[Row]:
+    """Read unlocks as the document says, from a file or from parts."""
+    parts = [*(folder / "unlocks").rglob(f"*.{form}"), *folder.glob(f"unlocks.{form}")]
+    if form == "parquet":
+        (query,) = newest()
+        told = duck(query.replace("'out/unlocks/**/*.parquet'", str([*map(str, parts)])))
+        return [{name: own for name, own in row.items() if name != "month"} for row in told]
+    ordered = sorted(parts, key=lambda one: one.name)
+    rows = {
+        (row["achievement_id"], row["user_id"], row["valid_from"]): row
+        for part in ordered
+        for row in ndjson(part)
+    }
+    return in_order([*rows.values()])
 
 
 def newest() -> Iterator[str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from commands import Shell
+from looks import ALWAYS, RING, SONIC, STAR, at, looked, tell
 from markup import Page
 from sqlalchemy import Connection, Engine
 from worlds import Bench
@@ -15,7 +16,7 @@ from harvester import demo, report
 from harvester.report import figures
 from harvester.report.content import Range
 from harvester.sandbox.world import World
-from harvester.store import db, notes, schema, trends
+from harvester.store import db, notes, schema, top, trends
 from harvester.store.series import Period
 
 TITLE = "</style><script>alert('{{7*7}}')</script> \u202e & co"
@@ -91,6 +92,92 @@ def test_its_numbers_are_those_of_the_trends(written: Page, asked: Range) -> Non
     told = re.findall(r'<th scope="row">([\d-]+)</th><td>(\d+)</td>', table)
 
     assert told == [(f"{row['time']:%Y-%m-%d}", str(row["players"])) for row in reversed(rows)]
+
+
+OVERVIEW = re.compile(
+    r'<tr><th scope="row"><a href="#game-(\d+)">.*?</th>\s*<td>([^<]*)</td><td>([^<]*)</td>'
+    r"<td>.*?</td>\s*<td>([^<]*)</td><td>([^<]*)</td>"
+)
+
+
+def overview(conn: Connection, since: datetime, until: datetime) -> dict[int, tuple[str, ...]]:
+    """Read out of the report, by game: players, their change, tickets, their change."""
+    html = report.page(conn, since=since, until=until, zone=UTC)
+    return {int(game): tuple(cells) for game, *cells in OVERVIEW.findall(html)}
+
+
+def a_list(conn: Connection, since: datetime, until: datetime) -> dict[int, tuple[str, ...]]:
+    """Tell players and their change as `top players` does."""
+    rows = top.ranked(conn, "players", since=since, until=until, limit=99)
+    return {row["game_id"]: (str(row["after"]), f"{row['change']:+}") for row in rows}
+
+
+@pytest.fixture(scope="module")
+def pages(weeks_file: Path) -> Iterator[Connection]:
+    """Yield the weeks of the documentation; they begin on the first of January."""
+    engine = db.connect(f"sqlite:///{weeks_file}", is_read_only=True)
+    with engine.connect() as conn:
+        yield conn
+    engine.dispose()
+
+
+@pytest.mark.parametrize("since", ["2026-01-01", "2025-12-20", "2025-10-01", "2024-01-01"])
+def test_what_changed_is_what_top_says_whatever_the_periods_of_the_pictures(
+    pages: Connection, since: str
+) -> None:
+    ends = datetime.fromisoformat(f"{since}T00:00Z"), datetime(2026, 2, 12, tzinfo=UTC)
+    told = overview(pages, *ends)
+
+    assert told.keys() == {1, 2, 3}
+    assert {game: cells[:2] for game, cells in told.items()} == a_list(pages, *ends)
+
+
+def test_what_changed_in_the_demo_is_what_top_says(asked: Range) -> None:
+    told = overview(asked.conn, asked.since, asked.until)
+
+    expected = a_list(asked.conn, asked.since, asked.until)
+    assert {game: cells[:2] for game, cells in told.items()} == expected
+
+
+def test_a_game_that_was_first_seen_in_the_range_is_counted_from_then(sonic: Connection) -> None:
+    for days, count in ((1.1, 100), (1.9, 130), (4, 140)):
+        tell(sonic, schema.game_counters, days, {"game_id": SONIC, "players": count})
+    looked(sonic, "progress", (1.1, 6), game=SONIC)
+
+    assert overview(sonic, at(0), at(5)) == {SONIC: ("140", "+40", "\N{EN DASH}", "\N{EN DASH}")}
+
+
+def test_tickets_that_are_counted_and_not_listed_are_not_called_open(sonic: Connection) -> None:
+    official = {"game_id": SONIC, "is_promoted": True}
+    for days, count in ((-1, 7), (0.5, 9)):
+        tell(sonic, schema.game_ticket_counts, days, {**official, "reported": count})
+    looked(sonic, "game-tickets", ALWAYS, game=SONIC)
+
+    assert overview(sonic, at(0), at(2))[SONIC][2:] == ("9 reported", "+2")
+
+
+def test_then_and_now_are_the_ends_of_the_range_not_of_its_first_period(sonic: Connection) -> None:
+    tell(sonic, schema.game_counters, -1, {"game_id": SONIC, "players": 100})
+    for days, count in ((-1, 5), (0.5, 8), (1.5, 9)):
+        rows = [{"achievement_id": own, "unlocks": count} for own in (RING, STAR)]
+        tell(sonic, schema.achievement_counters, days, *rows)
+    looked(sonic, "progress", ALWAYS, game=SONIC)
+    html = report.page(sonic, since=at(0), until=at(2), zone=UTC)
+
+    row = re.compile(r'<th scope="row">(\w+)</th><td>(\d+)</td><td>(\d+)</td><td>([+\d]+)</td>')
+    assert row.findall(html) == [("Ring", "5", "9", "+4"), ("Star", "5", "9", "+4")]
+
+
+def test_achievements_of_one_title_are_told_apart(sonic: Connection) -> None:
+    titled = {"game_id": SONIC, "title": "Ring", "is_promoted": True}
+    tell(sonic, schema.achievement_versions, 0, {"achievement_id": STAR, **titled}, fetch=1)
+    rows = [{"achievement_id": own, "unlocks": count} for own, count in ((RING, 5), (STAR, 70))]
+    tell(sonic, schema.achievement_counters, -1, *rows)
+    looked(sonic, "progress", ALWAYS, game=SONIC)
+    html = report.page(sonic, since=at(0), until=at(2), zone=UTC)
+
+    row = re.compile(r'<th scope="row">Ring</th><td>(\d+)</td><td>(\d+)</td><td>(\d+)</td>')
+    assert row.findall(html) == [("5", "5", "0"), ("70", "70", "0")]
 
 
 def test_dark_colours_take_the_place_of_light_ones_and_all_of_them_are_mapped(
@@ -195,9 +282,8 @@ def test_an_empty_range_is_one_line(watching: Bench, shell: Shell) -> None:
 
 def test_achievements_that_share_a_title_keep_their_own_numbers() -> None:
     rows = [
-        {"achievement_id": own, "achievement": title, "unlocks": count}
+        {"achievement_id": own, "achievement": title, "unlocks": trends.Ends(*counts)}
         for own, title, counts in ((1, "Jump", (5, 6)), (2, "Jump", (1, 3)), (3, " ", (0, 9)))
-        for count in counts
     ]
 
     table = figures.then_and_now(rows, ["achievement"], "unlocks", ["achievement"])

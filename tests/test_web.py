@@ -63,6 +63,20 @@ def test_the_period_that_was_chosen_is_kept_from_page_to_page(
         assert chosen <= set(parse_qsl(urlsplit(one).query)), one
 
 
+@pytest.mark.parametrize("since", ["4d", "9d"])
+@pytest.mark.parametrize("every", ["1d", "1w", "1mo"])
+def test_the_overview_tells_from_what_to_what_a_number_went_as_top_does(
+    dashboard: Dashboard, since: str, every: str
+) -> None:
+    ranked = dashboard.ask(f"/api/top?ranking=players&since={since}").json()
+    page = dashboard.ask(f"/?since={since}&every={every}").text
+
+    assert ranked
+    for row in ranked:
+        line = page.partition(f'href="/games/{row["game_id"]}?')[2].partition("</tr>")[0]
+        assert f"{row['before']:,} to {row['after']:,}" in line
+
+
 @pytest.mark.parametrize(
     "place", ["/games/1?since=yesterday", "/nowhere?zone=Mars", "/?since=now&until=30d"]
 )

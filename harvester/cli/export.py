@@ -70,6 +70,7 @@ def export(
 
     A harvest may go on meanwhile. A file is there as a whole or not at all, and takes the
     place of the one before; with `--since last` files with what changed come beside them.
+    What is in DIR whole, or grows, is not replaced by rows since a date: take another DIR.
     Times are UTC. Needs no network and no key.
     """
     at = clock.now()

@@ -1,11 +1,12 @@
 """What stands in the report: the watchlist at a glance, then games, players and developers.
 
-Every number comes from the trends. Its size does not grow with the watchlist: all games are in
+Every number comes from the trends, and what changed is what `top` says (`store/trends/ends.py`),
+whatever periods the pictures have. Its size does not grow with the watchlist: all games are in
 the overview, those that moved most get a section of their own.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
 from typing import Any, Final
 
@@ -19,6 +20,7 @@ from harvester.report.figures import Figure, Row, Table
 from harvester.store import notes, report, trends
 from harvester.store.notes import Note
 from harvester.store.series import Period
+from harvester.store.trends import Ends
 from harvester.store.watched import watched
 
 MOST_GAMES: Final = 30  # that get a section of their own
@@ -30,29 +32,29 @@ _WEEKLY: Final = timedelta(days=731)
 
 @dataclass(frozen=True)
 class Course:
-    """How one number of a game went: at first, at last, and the line between."""
+    """How one number of a game went: at first, at last, and the line between.
 
+    `remark` says what is counted, where that is not what the column is about.
+    """
+
+    ends: Ends
     values: Sequence[float | None]
-
-    @property
-    def known(self) -> Sequence[float]:
-        """The values that are known."""
-        return [value for value in self.values if value is not None]
+    remark: str = ""
 
     @property
     def now(self) -> str:
-        """The newest one that is known."""
-        return wording.number(self.known[-1] if self.known else None)
+        """What it is at the end."""
+        return wording.number(self.ends.after) + self.remark
 
     @property
     def moved(self) -> float:
         """By how much it changed."""
-        return self.known[-1] - self.known[0] if self.known else 0
+        return self.ends.change or 0
 
     @property
     def change(self) -> str:
         """The same in words."""
-        return figures.change(self.known[0], self.known[-1]) if self.known else wording.NOTHING
+        return figures.change(*self.ends)
 
     @property
     def strokes(self) -> Sequence[str]:
@@ -147,6 +149,11 @@ class Range:
         rows = [row for row in told.rows if row.get("is_promoted") is not False]
         return told._replace(rows=rows)
 
+    def ends(self, name: str, **about: Any) -> list[Row]:  # noqa: ANN401 - its keys
+        """Ask what the numbers of a trend were, and are; of unofficial achievements nothing."""
+        rows = trends.ends(self.conn, name, since=self.since, until=self.until, **about)
+        return [row for row in rows if row.get("is_promoted") is not False]
+
     def figure(self, name: str, told: trends.Answer, table: Table) -> Figure:
         """Draw what a trend answered."""
         specification = charts.specification(
@@ -184,33 +191,41 @@ def _most_first(own: Glance) -> float:
 def _glances(asked: Range, games: Mapping[int, str | None]) -> list[Glance]:
     if not games:
         return []
-    players = _courses(asked.answer("players", games=games).rows, "players")
-    counts = asked.answer("game-tickets", games=games).rows
-    opened, reported = (_courses(counts, value) for value in ("open", "reported"))
+    (players,) = _courses(asked, "players", ["players"], games)
+    opened, reported = _courses(asked, "game-tickets", ["open", "reported"], games)
     return [
         Glance(
             game,
             wording.titled(title, "game", game),
-            Course(players[game]),
-            Course(_known(opened[game], reported[game])),
+            players[game],
+            _known(opened[game], reported[game]),
         )
         for game, title in games.items()
     ]
 
 
-def _courses(rows: Iterable[Row], value: str) -> dict[int, list[float | None]]:
-    courses: dict[int, list[float | None]] = {}
-    for row in rows:
-        courses.setdefault(row["game_id"], []).append(row[value])
-    return courses
+def _courses(
+    asked: Range, trend: str, names: Sequence[str], games: Mapping[int, str | None]
+) -> list[dict[int, Course]]:
+    """Tell by name how it went with each game."""
+    lines: dict[int, list[Row]] = {game: [] for game in games}
+    for row in asked.answer(trend, games=games).rows:
+        lines[row["game_id"]].append(row)
+    ends = {row["game_id"]: row for row in asked.ends(trend, games=games)}
+    return [
+        {game: Course(ends[game][name], [row[name] for row in lines[game]]) for game in games}
+        for name in names
+    ]
 
 
-def _known(one: list[float | None], other: list[float | None]) -> list[float | None]:
-    return other if all(value is None for value in one) else one
+def _known(opened: Course, reported: Course) -> Course:
+    """Fall back to what was reported, and say so, where tickets are counted and not listed."""
+    is_counted = opened.ends.after is None and reported.ends.after is not None
+    return replace(reported, remark=" reported") if is_counted else opened
 
 
 def _game(asked: Range, own: Glance) -> Section:
-    rare = _ranked(asked.answer("rarity", games=[own.game]).rows, "rarity_hardcore")
+    rare = _ranked(asked.ends("rarity", games=[own.game]), "rarity_hardcore")
     return Section(
         own.anchor,
         own.title,
@@ -232,14 +247,26 @@ def _over_time(asked: Range, name: str, **about: Any) -> Figure:  # noqa: ANN401
 
 def _distribution(asked: Range, game: int) -> Figure:
     told = asked.answer("distribution", games=[game])
+    ends = asked.ends("distribution", games=[game])
     label, heads = ["unlocked", "is_hardcore"], ["achievements held", "mode"]
-    table = figures.then_and_now(told.rows, label, "players", heads)
-    return asked.figure("distribution", told, table)
+    table = figures.then_and_now(ends, label, "players", heads)
+    return asked.figure("distribution", told._replace(rows=_two_times(ends) or told.rows), table)
+
+
+def _two_times(ends: Sequence[Row]) -> list[dict[str, Any]]:
+    """Tell as rows of the trend how the buckets were at first, and how they are at last."""
+    return [
+        {**row, "time": row[time], "players": row["players"][place]}
+        for place, time in enumerate(("from_at", "to_at"))
+        for row in ends
+        if row[time] is not None
+    ]
 
 
 def _unlocks(asked: Range, game: int) -> Figure:
     told = asked.answer("unlocks", games=[game])
-    return asked.figure("unlocks", told, _ranked(told.rows, "unlocks"))
+    ends = asked.ends("unlocks", games=[game])
+    return asked.figure("unlocks", told, _ranked(ends, "unlocks"))
 
 
 def _ranked(rows: Iterable[Row], value: str) -> Table:
@@ -248,7 +275,8 @@ def _ranked(rows: Iterable[Row], value: str) -> Table:
 
 def _player(asked: Range, own: str, name: str) -> Section:
     told = asked.answer("progress", users=[own])
-    table = figures.then_and_now(told.rows, ["game"], "completion_hardcore", ["game"])
+    ends = asked.ends("progress", users=[own])
+    table = figures.then_and_now(ends, ["game"], "completion_hardcore", ["game"])
     title = wording.titled(name, "player", own)
     return Section("", title, [asked.figure("progress", told, table)])
 

@@ -4,13 +4,14 @@ The picture is drawn in light colours; the page's style replaces each of them wh
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import Any, Final
 
 from harvester import pictures, wording
 from harvester.charts.themes import DARK, LIGHT
+from harvester.store.trends import Ends
 from harvester.wording import NOTHING, SHARE_DIGITS
 
 Row = Mapping[str, Any]
@@ -77,44 +78,33 @@ def over_time(rows: Iterable[Row], values: Sequence[str], zone: tzinfo) -> Table
 def then_and_now(
     rows: Iterable[Row], label: Sequence[str], value: str, heads: Sequence[str]
 ) -> Table:
-    """List what each subject had at first and at last, and the difference.
+    """List what each subject had at first and at last (`Ends`), and the difference.
 
     `heads` are those of the columns of `label`. Sorted by the newest value; buckets by themselves.
     """
-    known: dict[_Subject, list[float]] = {}
-    for row in rows:
-        if row.get(value) is not None:
-            known.setdefault(_subject(row, label), []).append(row[value])
+    known = [row for row in rows if row[value] != Ends()]
     is_share = wording.is_share(value)
-    lines = sorted(known.items(), key=_by_bucket if "unlocked" in label else _by_last)
-    cells = [[*_words(own, label), *_compared(of, is_share=is_share)] for own, of in lines]
+    lines = sorted(known, key=_by_bucket if "unlocked" in label else _by_last(value))
+    cells = [[*_words(row, label), *_compared(row[value], is_share=is_share)] for row in lines]
     return Table([*heads, "then", "now", "change"], cells)
 
 
-def _subject(row: Row, label: Sequence[str]) -> _Subject:
-    """Tell what a row is about: also by ids, for two things may bear the same title."""
-    ids = tuple(row.get(f"{name}_id") for name in label)
-    return tuple(row[name] for name in label), ids
+def _words(row: Row, label: Sequence[str]) -> Iterable[str]:
+    return (_word(row[name], name, row.get(f"{name}_id")) for name in label)
 
 
-def _words(subject: _Subject, label: Sequence[str]) -> Iterable[str]:
-    values, ids = subject
-    return map(_word, values, label, ids)
-
-
-def _compared(values: Sequence[float], *, is_share: bool) -> list[str]:
-    then, now = values[0], values[-1]
+def _compared(ends: Ends, *, is_share: bool) -> list[str]:
     write = wording.share if is_share else wording.number
-    return [write(then), write(now), change(then, now, is_share=is_share)]
+    return [write(ends.before), write(ends.after), change(*ends, is_share=is_share)]
 
 
-def _by_last(line: tuple[Any, Sequence[float]]) -> float:
-    return line[1][-1]
+def _by_last(value: str) -> Callable[[Row], tuple[bool, float]]:
+    """Order by what is held at last; what is not held any more comes at the end."""
+    return lambda row: (row[value].after is None, row[value].after or 0)
 
 
-def _by_bucket(line: tuple[_Subject, Any]) -> tuple[int, bool]:
-    unlocked, is_hardcore = line[0][0]
-    return unlocked, not is_hardcore
+def _by_bucket(row: Row) -> tuple[int, bool]:
+    return row["unlocked"], not row["is_hardcore"]
 
 
 def _word(value: Any, name: str, own: int | None) -> str:  # noqa: ANN401 - whatever a row holds
@@ -130,8 +120,10 @@ def when(at: datetime | None, zone: tzinfo) -> str:
     return wording.instant(at, zone).removesuffix(" 00:00")
 
 
-def change(then: float, now: float, *, is_share: bool = False) -> str:
+def change(then: float | None, now: float | None, *, is_share: bool = False) -> str:
     """Write a difference with its sign; of shares in percentage points."""
+    if then is None or now is None:
+        return NOTHING
     if is_share:
         return f"{(now - then) * 100:+.{SHARE_DIGITS}f}" if now != then else "0"
     return f"{now - then:+,}" if now != then else "0"

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Final, TypedDict
+from typing import Any, Final, TypedDict
 
 from sqlalchemy import Connection
 
@@ -73,6 +73,15 @@ def _about(keys: Keys) -> _About:
         "users": keys.get("user", ()),
         "developers": keys.get("developer", ()),
     }
+
+
+def ends(
+    conn: Connection, name: str, games: Collection[int], during: Window
+) -> Sequence[Mapping[str, Any]]:
+    """Tell what the numbers of games were when the range began, and are at its end."""
+    return trends.ends(
+        conn, name, games=games, since=during.since, until=during.until, now=during.now
+    )
 
 
 def _series(conn: Connection, name: str, keys: Keys, games: Collection[int]) -> int:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from typing import Any, Final, NamedTuple
 
+from harvester.store.trends import Ends
 from harvester.web.templating import cell, segment, words
 from harvester.wording import titled
 
@@ -27,6 +28,14 @@ class Lead(NamedTuple):
     def address(self) -> str:
         """The page about it."""
         return f"/{self.kind.lower()}s/{segment(self.own)}"
+
+
+@dataclass(frozen=True)
+class Line:
+    """How a number went, and what it was at both ends of the range."""
+
+    points: Sequence[float | None] = ()
+    ends: Ends = field(default_factory=Ends)
 
 
 @dataclass(frozen=True)
@@ -94,8 +103,8 @@ def table(
 
 def _cell(row: Row, column: Column, zone: tzinfo) -> Cell:
     value = row.get(column.name)
-    if isinstance(value, list):
-        return Cell(_range(value), points=value)
+    if isinstance(value, Line):
+        return Cell(_range(value.ends), points=value.points)
     if lead := column.link(row) if column.link else None:
         return Cell(titled(value, *lead), lead.address)
     text = cell(value, column.name, zone)
@@ -103,10 +112,9 @@ def _cell(row: Row, column: Column, zone: tzinfo) -> Cell:
     return Cell(f"+{text}" if is_more else text)
 
 
-def _range(points: Sequence[float | None]) -> str:
+def _range(ends: Ends) -> str:
     """Say what a line without axes shows."""
-    known = [point for point in points if point is not None]
-    return f"{known[0]:,} to {known[-1]:,}" if known else "nothing known"
+    return "nothing known" if None in ends else f"{ends.before:,} to {ends.after:,}"
 
 
 def columns_of(rows: Sequence[Row], labels: Mapping[str, Link]) -> list[Column]:

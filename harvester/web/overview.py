@@ -1,7 +1,7 @@
 """The first page, and the one about coverage: what is watched, what moved, how the harvest does."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
@@ -13,9 +13,9 @@ from starlette.responses import Response
 from harvester import wording
 from harvester.store import board, cards, gaps
 from harvester.web import asked, health, listing
-from harvester.web.answers import answered
+from harvester.web.answers import answered, ends
 from harvester.web.asked import Window
-from harvester.web.listing import MOST_ROWS, Column, Table, table
+from harvester.web.listing import MOST_ROWS, Column, Line, Table, table
 from harvester.web.movements import movements
 from harvester.web.site import reading, site_of
 from harvester.web.templating import page
@@ -67,21 +67,31 @@ _GAMES: Final = (
 )
 
 
-def _lines(
-    conn: Connection, rows: board.Rows, during: Window
-) -> Mapping[int, Mapping[str, list[float | None]]]:
+def _lines(conn: Connection, rows: board.Rows, during: Window) -> Mapping[int, Mapping[str, Line]]:
     """Tell the sparklines of all games at once: one trend each, whatever their number."""
-    keys = {"game": [str(row["game_id"]) for row in rows if row["game"] is not None]}
-    made: dict[int, dict[str, list[float | None]]] = defaultdict(_empty)
-    for trend, value in _SPARKS if keys["game"] else ():
-        for row in answered(conn, trend, keys, during).rows:
-            if row.get("is_promoted", True):
-                made[row["game_id"]][f"line of {trend}"].append(row[value])
+    games = [row["game_id"] for row in rows if row["game"] is not None]
+    made: dict[int, dict[str, Line]] = defaultdict(_empty)
+    for trend, value in _SPARKS if games else ():
+        for game, line in _line(conn, trend, value, games, during):
+            made[game][f"line of {trend}"] = line
     return made
 
 
-def _empty() -> dict[str, list[float | None]]:
-    return {f"line of {trend}": [] for trend, _ in _SPARKS}
+def _line(
+    conn: Connection, trend: str, value: str, games: Sequence[int], during: Window
+) -> Iterator[tuple[int, Line]]:
+    """Tell how one number of each game went."""
+    points = defaultdict[int, list[float | None]](list)
+    for row in answered(conn, trend, {"game": list(map(str, games))}, during).rows:
+        if row.get("is_promoted", True):
+            points[row["game_id"]].append(row[value])
+    for told in ends(conn, trend, games, during):
+        if told.get("is_promoted", True):
+            yield told["game_id"], Line(points[told["game_id"]], told[value])
+
+
+def _empty() -> dict[str, Line]:
+    return {f"line of {trend}": Line() for trend, _ in _SPARKS}
 
 
 def _people(conn: Connection) -> Sequence[Table]:

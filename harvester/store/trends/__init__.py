@@ -7,22 +7,44 @@ the columns of its rows in order. The trends there are stand in `registry.py`.
 from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime, tzinfo
 from difflib import get_close_matches
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict, Unpack
 
 from sqlalchemy import Connection
 
 from harvester.errors import ConfigError
 from harvester.store import notes, subjects
 from harvester.store.notes import Note
-from harvester.store.series import Period, periods
+from harvester.store.series import Period, Span, periods
 from harvester.store.subjects import Labels
 from harvester.store.trends import looked
 from harvester.store.trends.asking import Question, Spans, Trend
 from harvester.store.trends.comparison import COLUMNS as COMPARED
 from harvester.store.trends.comparison import compare
+from harvester.store.trends.ends import Ends
+from harvester.store.trends.ends import ends as _ends
 from harvester.store.trends.registry import TRENDS
 
-__all__ = ["COMPARED", "TRENDS", "Answer", "Trend", "answer", "compare", "compared", "noted"]
+__all__ = [
+    "COMPARED",
+    "TRENDS",
+    "Answer",
+    "Ends",
+    "Trend",
+    "answer",
+    "compare",
+    "compared",
+    "ends",
+    "noted",
+]
+
+
+class _Given(TypedDict, total=False):
+    """What a trend is asked about: ids, and names or ULIDs."""
+
+    games: Collection[int]
+    achievements: Collection[int]
+    users: Collection[str]
+    developers: Collection[str]
 
 
 class Answer(NamedTuple):
@@ -45,10 +67,6 @@ def answer(  # noqa: PLR0913 - the options of the command, one each
     conn: Connection,
     name: str,
     *,
-    games: Collection[int] = (),
-    achievements: Collection[int] = (),
-    users: Collection[str] = (),
-    developers: Collection[str] = (),
     since: datetime,
     until: datetime,
     every: Period,
@@ -56,6 +74,7 @@ def answer(  # noqa: PLR0913 - the options of the command, one each
     now: datetime | None = None,
     is_range: bool = False,
     is_delta: bool = False,
+    **given: Unpack[_Given],
 ) -> Answer:
     """Tell how it stood at the end of every period in (since, until], the last one at `until`.
 
@@ -71,7 +90,7 @@ def answer(  # noqa: PLR0913 - the options of the command, one each
     Raises `ConfigError` for an unknown name or key, a missing one, and an empty range.
     """
     trend = _trend(name)
-    asked = _subjects(conn, trend, games, achievements, users, developers)
+    asked = _subjects(conn, trend, given)
     _check_numbers(trend, is_range=is_range, is_delta=is_delta)
     spans = _spans(since, until, every, zone)
     columns = trend.columns(is_range=is_range, is_delta=is_delta)
@@ -82,24 +101,41 @@ def answer(  # noqa: PLR0913 - the options of the command, one each
     return Answer(rows, missing, notes.within(conn, since, until, _scopes(trend, asked)))
 
 
-def noted(  # noqa: PLR0913 - as `answer`
+def noted(
     conn: Connection,
     name: str,
     *,
-    games: Collection[int] = (),
-    achievements: Collection[int] = (),
-    users: Collection[str] = (),
-    developers: Collection[str] = (),
     since: datetime | None = None,
     until: datetime | None = None,
+    **given: Unpack[_Given],
 ) -> list[Note]:
     """List the notes that `answer` tells beside its rows, without making these.
 
     Raises `ConfigError` as `answer` does.
     """
     trend = _trend(name)
-    asked = _subjects(conn, trend, games, achievements, users, developers)
+    asked = _subjects(conn, trend, given)
     return notes.listed(conn, since=since, until=until, scopes=_scopes(trend, asked))
+
+
+def ends(
+    conn: Connection,
+    name: str,
+    *,
+    since: datetime,
+    until: datetime,
+    now: datetime | None = None,
+    **given: Unpack[_Given],
+) -> list[dict[str, Any]]:
+    """Tell what the numbers of a state trend were at `since`, and what they are at `until`.
+
+    A row for each label, with `Ends` by name, counted as `top` counts; see `ends.py`.
+    Cost: as `answer`. Raises `ConfigError` as that does.
+    """
+    trend = _trend(name)
+    asked, spans = _subjects(conn, trend, given), [Span(since, until)]
+    question = Question(conn, asked, spans, now or until, is_range=True)
+    return list(_ends(question, trend.courses(question), trend.values))
 
 
 def compared(
@@ -131,16 +167,12 @@ def _trend(name: str) -> Trend:
     return TRENDS[name]
 
 
-def _subjects(
-    conn: Connection,
-    trend: Trend,
-    games: Collection[int],
-    achievements: Collection[int],
-    users: Collection[str],
-    developers: Collection[str],
-) -> dict[str, Labels]:
-    given = {"game": games, "achievement": achievements, "user": users, "developer": developers}
-    _check(trend, [key for key, those in given.items() if those])
+def _subjects(conn: Connection, trend: Trend, given: _Given) -> dict[str, Labels]:
+    """Find who and what is asked about, by option."""
+    games, achievements = given.get("games", ()), given.get("achievements", ())
+    users, developers = given.get("users", ()), given.get("developers", ())
+    told = {"game": games, "achievement": achievements, "user": users, "developer": developers}
+    _check(trend, [key for key, those in told.items() if those])
     return {
         "game": subjects.games(conn, games),
         "achievement": _achievements(conn, trend, achievements, games),

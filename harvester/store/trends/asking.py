@@ -55,10 +55,16 @@ class Question:
 
 Told: TypeAlias = Callable[[Question], Iterable[Row]]
 Missing: TypeAlias = Callable[[Question, Sequence[Row]], str | None]
+Courses: TypeAlias = Callable[[Question], Iterable[Any]]  # each a `Course`
 
 
 def _nothing(_question: Question, _rows: Sequence[Row]) -> None:
     """Have nothing to add to rows that speak for themselves."""
+
+
+def _no_course(_question: Question) -> Iterable[Any]:
+    """Have nothing that holds: what happens has no ends."""
+    return ()
 
 
 @dataclass(frozen=True)
@@ -68,7 +74,8 @@ class Trend:
     `kind` is "state" (what held at the end of a period) or "event" (what happened in it). Rows
     have `time`, labels for the keys, the columns in `values`, and `marks`, which tell how well
     they are known. `numbers` are the values of which ranges and changes can be told, `jobs`
-    those that collect them; `missing` says in one line what the rows cannot tell.
+    those that collect them; `missing` says in one line what the rows cannot tell. `courses` tell
+    what held at any instant, where that is a question.
     """
 
     name: str
@@ -82,6 +89,7 @@ class Trend:
     numbers: tuple[str, ...] = ()
     marks: tuple[str, ...] = ("is_observed",)
     jobs: tuple[str, ...] = ("progress",)
+    courses: Courses = _no_course
 
     def columns(self, *, is_range: bool = False, is_delta: bool = False) -> list[str]:
         """Name the columns that follow the labels of a row."""

@@ -6,26 +6,40 @@ from itertools import product
 
 from harvester.store import schema
 from harvester.store.series import sample
+from harvester.store.subjects import Label
 from harvester.store.trends import held, looked
 from harvester.store.trends.asking import UNKNOWN, Curve, Question, Values
 from harvester.store.trends.courses import Course, Points, is_seen
 from harvester.store.trends.held import Key, Steps
+from harvester.store.trends.looked import Looks
 
 Buckets = list[tuple[int, Steps]]  # how many unlocked, and how many hold so many, in order
 
 
 def distribution(question: Question) -> Iterator[Curve]:
-    """Show hardcore, casual, and both again for unofficial achievements where any are known."""
+    """Show the buckets of each period."""
+    for label, buckets, looks in _kinds(question):
+        yield label, _periods(question, buckets, is_seen(looks, question.ends))
+
+
+def each_bucket(question: Question) -> Iterator[Course]:
+    """Show each bucket by itself."""
+    for label, buckets, looks in _kinds(question):
+        for unlocked, steps in buckets:
+            yield Course({**label, "unlocked": unlocked}, [steps], looks)
+
+
+def _kinds(question: Question) -> Iterator[tuple[Label, Buckets, Looks]]:
+    """Tell hardcore, casual, and both again for unofficial achievements where any are known."""
     games = question.subjects["game"]
     kinds = by_kind(held.steps(question, schema.distribution, games))
     looks = looked.at_games(question, "distribution", games)
     for game, label in games.items():
-        seen = is_seen(looks[game], question.ends)
         for is_promoted, is_hardcore in product((True, False), repeat=2):
             buckets = kinds.get((game, is_promoted, is_hardcore), [])
             if buckets or is_promoted:
                 kind = {"is_promoted": is_promoted, "is_hardcore": is_hardcore}
-                yield {**label, **kind}, _periods(question, buckets, seen)
+                yield {**label, **kind}, buckets, looks[game]
 
 
 def by_kind(steps: Mapping[Key, Steps]) -> Mapping[Key, Buckets]:

@@ -35,6 +35,7 @@ _ALL = (
         told(states.game_tickets, _COLUMNS["game_ticket_counts"]),
         numbers=_COLUMNS["game_ticket_counts"],
         jobs=("game-tickets",),
+        courses=states.game_tickets,
     ),
     Trend(
         "developer-tickets",
@@ -46,6 +47,7 @@ _ALL = (
         told(states.developer_tickets, _COLUMNS["developer_ticket_counts"]),
         numbers=_COLUMNS["developer_ticket_counts"],
         jobs=("developer-tickets",),
+        courses=states.developer_tickets,
     ),
     Trend(
         "ticket-flow",
@@ -68,6 +70,7 @@ _ALL = (
         ("unlocked", "players"),
         by_period(distributions.distribution),
         jobs=("distribution",),
+        courses=distributions.each_bucket,
     ),
     Trend(
         "mastery",
@@ -79,6 +82,7 @@ _ALL = (
         told(distributions.mastery, _MASTERY),
         numbers=_MASTERY,
         jobs=("distribution",),
+        courses=distributions.mastery,
     ),
     Trend(
         "players",
@@ -89,6 +93,7 @@ _ALL = (
         _COLUMNS["game_counters"],
         told(states.players, _COLUMNS["game_counters"]),
         numbers=_COLUMNS["game_counters"],
+        courses=states.players,
     ),
     Trend(
         "unlocks",
@@ -99,6 +104,7 @@ _ALL = (
         _COLUMNS["achievement_counters"],
         told(counters.unlocks, _COLUMNS["achievement_counters"]),
         numbers=_COLUMNS["achievement_counters"],
+        courses=counters.unlocks,
     ),
     Trend(
         "unlock-rate",
@@ -122,6 +128,7 @@ _ALL = (
         told(counters.rarity, _RARITY),
         counters.outside,
         numbers=_RARITY,
+        courses=counters.rarity,
     ),
     Trend(
         "progress",
@@ -132,6 +139,7 @@ _ALL = (
         _PROGRESS,
         told(states.progress, _ADVANCE),
         numbers=_ADVANCE,
+        courses=states.progress,
     ),
     Trend(
         "changes",

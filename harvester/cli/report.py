@@ -27,8 +27,9 @@ def report(chosen: Globals, *, file: Path, since: str, until: str) -> None:
     """
     from harvester.report import page  # noqa: PLC0415 - `--help` is to be quick
 
-    span = timespan(since, until, now=clock.now())
+    now = clock.now()
+    span = timespan(since, until, now=now)
     with reading(chosen) as engine, engine.connect() as conn:
-        text = page(conn, since=span.since, until=span.until, zone=UTC)
+        text = page(conn, since=span.since, until=span.until, zone=UTC, now=now)
     save(file, text.encode())
     note(f"written to {file}")

@@ -20,8 +20,15 @@ from harvester.wording import share
 _TEMPLATE: Final = Path(__file__).with_name("page.html.j2")
 
 
-def page(conn: Connection, *, since: datetime, until: datetime, zone: tzinfo) -> str:
-    """Write the report of a range as HTML.
+def page(
+    conn: Connection,
+    *,
+    since: datetime,
+    until: datetime,
+    zone: tzinfo,
+    now: datetime | None = None,
+) -> str:
+    """Write the report of a range as HTML, as of `now`: left out, as of its end.
 
     Raises `ConfigError` where the extra for pictures is not installed.
     """
@@ -33,7 +40,7 @@ def page(conn: Connection, *, since: datetime, until: datetime, zone: tzinfo) ->
         autoescape=True, undefined=StrictUndefined, finalize=_harmless, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
-    told = gathered(Range(conn, since, until, zone))
+    told = gathered(Range(conn, since, until, zone, now))
     template = engine.from_string(_TEMPLATE.read_text(encoding="utf-8"))
     return template.render(told=told, dark=dark_style(), when=when, share=share)
 

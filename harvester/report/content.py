@@ -120,12 +120,13 @@ class Content:
 
 @dataclass(frozen=True)
 class Range:
-    """What is asked of the trends, whatever they are about."""
+    """What is asked of the trends, and when (left out: at the end), whatever they are about."""
 
     conn: Connection
     since: datetime
     until: datetime
     zone: tzinfo
+    now: datetime | None = None
 
     @property
     def every(self) -> Period:
@@ -144,6 +145,7 @@ class Range:
             until=self.until,
             every=self.every,
             zone=self.zone,
+            now=self.now,
             **about,
         )
         rows = [row for row in told.rows if row.get("is_promoted") is not False]
@@ -151,7 +153,9 @@ class Range:
 
     def ends(self, name: str, **about: Any) -> list[Row]:  # noqa: ANN401 - its keys
         """Ask what the numbers of a trend were, and are; of unofficial achievements nothing."""
-        rows = trends.ends(self.conn, name, since=self.since, until=self.until, **about)
+        rows = trends.ends(
+            self.conn, name, since=self.since, until=self.until, now=self.now, **about
+        )
         return [row for row in rows if row.get("is_promoted") is not False]
 
     def figure(self, name: str, told: trends.Answer, table: Table) -> Figure:

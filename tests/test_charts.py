@@ -160,6 +160,21 @@ def test_what_was_known_at_no_time_is_one_hole() -> None:
     assert (hole["from"], hole["until"]) == (millis(day(1)), millis(day(3)))
 
 
+def test_what_was_looked_for_and_not_there_is_no_hole() -> None:
+    rows = [
+        {
+            "time": day(place), "game_id": 1, "game": "Dragster", "achievement_id": 1,
+            "achievement": "Late", "rarity": share, "is_observed": is_observed,
+        }
+        for place, (share, is_observed) in enumerate(
+            [(None, True), (None, True), (0.5, True), (None, False), (0.5, True)], 1
+        )
+    ]  # fmt: skip
+    (hole,) = layer(drawn("rarity", rows), "holes")
+
+    assert (hole["from"], hole["until"]) == (millis(day(3)), millis(day(5)))
+
+
 def test_a_hole_in_one_of_two_series_breaks_its_line_only() -> None:
     spec = drawn("players", [*players(1, None, 3), *players(4, 5, 6, game="Sonic", own=2)])
 

@@ -1,7 +1,7 @@
 """State series: a value holds until another is seen, so its line goes in steps.
 
-Where a value is None the line breaks; where all are, nothing was observed, and the time up to
-the next known value is shaded.
+Where a value is None the line breaks; where nothing was observed of any, the time up to the next
+that was is shaded. An achievement outside of its set was looked for, and has neither.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -74,13 +74,13 @@ def _range(curve: Curve, row: Any) -> Iterator[tuple[float, float]]:  # noqa: AN
 
 
 def gaps(curves: Sequence[Curve]) -> list[Cell]:
-    """Find when nothing was known of any series: from a known value to the next one."""
-    values: dict[datetime, bool] = {}
+    """Find when nothing was observed of any series: from what was to the next that was."""
+    seen: dict[datetime, bool] = {}
     for curve in curves:
-        for at, value in curve.points:
-            values[at] = values.get(at, False) or value is not None
-    times = sorted(values)
-    known = [place for place, at in enumerate(times) if values[at]] or [len(times) - 1]
+        for (at, value), row in zip(curve.points, curve.rows, strict=True):
+            seen[at] = seen.get(at) or value is not None or bool(row.get("is_observed"))
+    times = sorted(seen)
+    known = [place for place, at in enumerate(times) if seen[at]] or [len(times) - 1]
     inner = [(one, other) for one, other in pairwise(known) if other - one > 1]
     ends = [(0, known[0]), (known[-1], len(times) - 1)]
     return [(times[one], times[other]) for one, other in [*inner, *ends] if one < other]

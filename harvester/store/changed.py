@@ -6,7 +6,7 @@ compared with what held when it began. Which period it is are parameters of the 
 `since` and `until`, so that those need to be put together only once.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal, TypeAlias
@@ -155,47 +155,101 @@ UNLOCKS: Final = of_column(schema.achievement_counters, "unlocks")
 
 
 def _rare(length: Length) -> Select[Any]:
-    """Divide unlocks by the players of its game, then and now, where there were new ones."""
-    moved, playing = _placed(length).subquery("moved"), _playing()
-    then, now = playing.alias("played_then"), playing.alias("played_now")
-    before = moved.c.before / cast(func.nullif(then.c.before, 0), Float)
-    after = moved.c.after / cast(func.nullif(now.c.after, 0), Float)
-    return (
-        select(
-            moved.c.achievement_id,
-            before.label("before"),
-            after.label("after"),
-            then.c.known_at.label("first_at"),
-        )
-        .join(then, then.c.game_id == moved.c.was_in)
-        .join(now, now.c.game_id == moved.c.is_in)
+    """Divide unlocks by the players of its game, then and now, where there were new ones.
+
+    An achievement has rarity while a set has it: from the start, or from when it came, and none
+    if it has left at the end.
+    """
+    playing = _playing()
+    counted = _counted(length, playing)
+    steady = select(counted).where(~counted.c.is_late, _is_more(counted)).subquery("steady")
+    late = _since_it_came(_coming(counted), playing).subquery("late")
+    told = union_all(select(*_shares(steady)), select(*_shares(late))).subquery("told")
+    return select(told)
+
+
+def _counted(length: Length, playing: CTE) -> CTE:
+    """Select the achievements whose counters moved, with the players of the games they are in.
+
+    `is_late` are those that came into a set when that was known, or left one: few do.
+    """
+    found, own, revised = UNLOCKS.found(length).subquery("found"), achievements.c, _revised()
+    is_new = own.first_seen_at > later(playing.c.known_at, SINCE)
+    is_out = or_(own.is_promoted.is_(False), own.gone_at.is_not(None))
+    is_late = or_(is_new, is_out, own.id.in_(select(revised.c.achievement_id)))
+    players = playing.c.before.label("players_before"), playing.c.after.label("players_after")
+    told = select(found, own.game_id, *players, playing.c.known_at.label("first_at"))
+    told = told.add_columns(is_late.label("is_late")).join(
+        achievements, own.id == found.c.achievement_id
     )
+    return once(told.join(playing, playing.c.game_id == own.game_id), "counted")
 
 
-def _placed(length: Length) -> Select[Any]:
-    """Add to the unlocks of achievements in which game each was then, and in which it is now."""
-    counted = UNLOCKS.found(length).subquery("counted")
-    ends = UNLOCKS.known_at(counted), UNTIL
-    elsewhere = _moved()
-    was_in, is_in = (_game_at(counted, at, elsewhere) for at in ends)
-    told = select(counted, was_in.label("was_in"), is_in.label("is_in"))
-    return told.join(achievements, achievements.c.id == counted.c.achievement_id)
+def _is_more(counted: CTE) -> ColumnElement[bool]:
+    return counted.c.before != counted.c.after
 
 
-def _game_at(counted: Subquery, at: Instant, moved: CTE) -> ColumnElement[int]:
-    """Find the game of an achievement at an instant: its game now unless it has moved since."""
-    now = achievements.c.game_id
-    then = func.coalesce(_value_at(schema.achievement_versions, "game_id", counted, at), now)
-    has_moved = achievements.c.id.in_(select(moved.c.achievement_id))
-    return case((has_moved, then), else_=now)
+def _shares(of: Subquery) -> Sequence[ColumnElement[Any]]:
+    before = of.c.before / cast(func.nullif(of.c.players_before, 0), Float)
+    after = of.c.after / cast(func.nullif(of.c.players_after, 0), Float)
+    return of.c.achievement_id, before.label("before"), after.label("after"), of.c.first_at
 
 
-def _moved() -> CTE:
-    """Select the achievements that were in another game after an instant: few ever are."""
+def _revised() -> CTE:
+    """Select the achievements whose set was another, or none, in a period or after it."""
     past, own = schema.achievement_versions.c, achievements.alias("placed").c
-    other = past.game_id.is_distinct_from(own.game_id)
-    those = select(past.achievement_id).where(past.achievement_id == own.id, other)
-    return once(those.where(past.valid_to > SINCE), "elsewhere")
+    is_other = past.game_id.is_distinct_from(own.game_id)
+    is_other |= past.is_promoted.is_distinct_from(own.is_promoted)
+    those = select(past.achievement_id).where(past.achievement_id == own.id, is_other)
+    return once(those.where(past.valid_to > SINCE), "revised")
+
+
+def _coming(counted: CTE) -> CTE:
+    """Tell since when a set had the late ones, and in which games they were then and at the end."""
+    came_at = later(UNLOCKS.known_at(counted), _official_at(counted)).label("came_at")
+    told = select(counted.c.achievement_id, counted.c.after, counted.c.game_id, came_at)
+    own = once(told.where(counted.c.is_late, _is_more(counted)), "coming")
+    was_in, is_in = (_game_at(own, at) for at in (own.c.came_at, UNTIL))
+    placed = select(own, was_in.label("was_in"), is_in.label("is_in"))
+    return once(placed.where(_is_official_at(own, UNTIL)), "placed")
+
+
+def _since_it_came(placed: CTE, playing: CTE) -> Select[Any]:
+    """Tell their unlocks and the players of their games from when both are known."""
+    then, now = playing.alias("played_then"), playing.alias("played_now")
+    first_at = later(placed.c.came_at, then.c.known_at).label("first_at")
+    told = select(placed.c.achievement_id, placed.c.after, placed.c.was_in.label("game_id"))
+    own = once(
+        told.add_columns(first_at, now.c.after.label("players_after"))
+        .join(then, then.c.game_id == placed.c.was_in)
+        .join(now, now.c.game_id == placed.c.is_in),
+        "came",
+    )
+    before = _value_at(schema.achievement_counters, "unlocks", own, own.c.first_at)
+    players = _value_at(schema.game_counters, "players", own, own.c.first_at)
+    return select(own, before.label("before"), players.label("players_before"))
+
+
+def _official_at(of: FromClause) -> ColumnElement[datetime]:
+    """Find since when, in a period, a set had an achievement: null where none did."""
+    own = schema.achievement_versions.alias()
+    its = own.c.achievement_id == of.c.achievement_id, own.c.is_promoted.is_not(False)
+    last = or_(own.c.valid_to.is_(None), own.c.valid_to > SINCE)
+    began = select(later(own.c.valid_from, SINCE)).where(*its, last, own.c.valid_from <= UNTIL)
+    return began.order_by(own.c.valid_from).limit(1).correlate(of).scalar_subquery()
+
+
+def _is_official_at(of: FromClause, at: Instant) -> ColumnElement[bool]:
+    own = schema.achievement_versions.alias()
+    its = own.c.achievement_id == of.c.achievement_id, own.c.is_promoted.is_not(False)
+    holds = own.c.valid_from <= at, or_(own.c.valid_to.is_(None), own.c.valid_to > at)
+    is_known = or_(achievements.c.gone_at.is_(None), achievements.c.gone_at > at)
+    known = achievements.c.id == of.c.achievement_id, is_known
+    return select(own.c.achievement_id).where(*its, *holds, *known).correlate(of).exists()
+
+
+def _game_at(of: FromClause, at: Instant) -> ColumnElement[int]:
+    return func.coalesce(_value_at(schema.achievement_versions, "game_id", of, at), of.c.game_id)
 
 
 def _playing() -> CTE:

@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import (
     CTE,
     ColumnElement,
+    CompoundSelect,
     Select,
     Subquery,
     case,
@@ -162,7 +163,7 @@ def _succeeded(outcome: ColumnElement[str]) -> ColumnElement[bool]:
     return outcome.in_(schema.SUCCESSES)
 
 
-def once(told: Select[Any], name: str) -> CTE:
+def once(told: Select[Any] | CompoundSelect[Any], name: str) -> CTE:
     """Let a database work an answer out once; SQLite would for every mention of a column."""
     return told.cte(name).prefix_with("MATERIALIZED")
 

@@ -142,6 +142,12 @@ def test_what_no_set_has_is_not_said_to_be_unlocked_by_a_share_of_the_players(
     assert not re.search(r"Unlocked by</dt>\s*<dd>[0-9]", told)
 
 
+@pytest.mark.parametrize("place", ["/api/gaps?", "/api/top?ranking=players&"])
+def test_what_has_no_periods_is_told_for_however_long(dashboard: Dashboard, place: str) -> None:
+    assert dashboard.ask(f"{place}since=2001-01-01").json()
+    assert dashboard.ask(f"{place}since=now").status_code == 400
+
+
 @pytest.mark.parametrize("place", PAGES)
 def test_a_page_leads_to_nothing_elsewhere_and_carries_no_script_or_style(
     dashboard: Dashboard, place: str

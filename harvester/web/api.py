@@ -84,7 +84,7 @@ def watchlist(request: Request) -> Response:
 
 def top(request: Request) -> Response:
     """Tell what changed most over a period."""
-    name, form, during = _ranking(request), _form(request), asked.window(request)
+    name, form, during = _ranking(request), _form(request), asked.whole(request)
     limit = asked.number(request.query_params, "limit", usual=FEW, most=MOST)
     with reading(site_of(request)) as conn:
         rows = ranked(conn, name, since=during.since, until=during.until, limit=limit)
@@ -108,7 +108,7 @@ def coverage(request: Request) -> Response:
 
 def holes(request: Request) -> Response:
     """Tell when something was not looked at although it was watched, and why."""
-    form, during, site = _form(request), asked.window(request), site_of(request)
+    form, during, site = _form(request), asked.whole(request), site_of(request)
     games = asked.ids(request.query_params.getlist("game")[: asked.MOST_KEYS], "game")
     with reading(site) as conn:
         about = health.about(games)

@@ -55,7 +55,18 @@ class Window:
 
 
 def window(request: Request) -> Window:
-    """Read the period from the address. Raises `ConfigError` for what makes none."""
+    """Read what is to be cut into periods: not more than a page can show.
+
+    Raises `ConfigError` for what makes none.
+    """
+    made = whole(request)
+    if made.periods > MOST_PERIODS:
+        raise ConfigError(f"more than {MOST_PERIODS:,} periods: choose longer or fewer ones")
+    return made
+
+
+def whole(request: Request) -> Window:
+    """Read what is asked for as a whole, however long. Raises `ConfigError` for what makes none."""
     site = site_of(request)
     words = _words(request.query_params, site)
     now = site.now()
@@ -65,9 +76,9 @@ def window(request: Request) -> Window:
         for end in ("since", "until")
     )
     every = _read("every", words["every"], series.parse_every)
-    made = Window(since, until, every, zone, now, words)
-    _check(made)
-    return made
+    if since >= until:
+        raise ConfigError("nothing lies between since and until")
+    return Window(since, until, every, zone, now, words)
 
 
 def clock_of(request: Request, during: Window) -> ZoneInfo | None:
@@ -123,14 +134,6 @@ def zone_of(name: str) -> ZoneInfo:
     except (ZoneInfoNotFoundError, ValueError, OSError):
         told = 'must be the name of a time zone such as "UTC" or "Europe/Berlin"'
         raise ConfigError(f"zone {name!r}: {told}") from None
-
-
-def _check(made: Window) -> None:
-    """Refuse what would be more than a page can show."""
-    if made.since >= made.until:
-        raise ConfigError("nothing lies between since and until")
-    if made.periods > MOST_PERIODS:
-        raise ConfigError(f"more than {MOST_PERIODS:,} periods: choose longer or fewer ones")
 
 
 def _length(made: Window) -> timedelta:

@@ -71,6 +71,7 @@ def _with_shares(row: Mapping[str, Any]) -> dict[str, Any]:
     """Add which share of the game's players unlocked an achievement, if the set has it."""
     titled = {**row, "title": _called(row, "Achievement")}
     is_in_set = row["is_promoted"] is not False and row["gone_at"] is None
+    titled["true_ratio"] = row["true_ratio"] if is_in_set else None
     for name, counter in (("rarity", "unlocks"), ("rarity_hardcore", "unlocks_hardcore")):
         is_known = is_in_set and row[counter] is not None and row["players"]
         titled[name] = row[counter] / row["players"] if is_known else None

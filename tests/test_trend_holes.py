@@ -271,6 +271,29 @@ def test_an_answer_says_which_achievements_no_set_had(sonic: Connection) -> None
     assert told.missing == f"{words}: achievements {RING}"
 
 
+def test_what_came_after_the_range_was_looked_for_in_it_all_the_same(sonic: Connection) -> None:
+    looked(sonic, "progress", (0, 9), game=SONIC)
+    players(sonic, 0, 10)
+    late = {"achievement_id": 13, "game_id": SONIC, "title": "Late", "is_promoted": True}
+    tell(sonic, schema.achievement_versions, 5, late)
+    asked: dict[str, Any] = {"achievements": [13], "since": at(1), "every": HOURLY, "now": at(9)}
+
+    for until in (at(4), at(6)):
+        told = trends.answer(sonic, "rarity", until=until, **asked)
+        assert [row["is_observed"] for row in told.rows[:72]] == [True] * 72
+    before = trends.answer(sonic, "rarity", until=at(4), **asked)
+    assert before.missing == "no rarity, as no set had them in that time: achievements 13"
+
+
+def test_a_game_without_players_has_its_set_all_the_same(sonic: Connection) -> None:
+    looked(sonic, "progress", ALWAYS, game=SONIC)
+    players(sonic, 0, 0)
+    asked: dict[str, Any] = {"games": [SONIC], "until": at(4), "every": series.parse_every("1d")}
+
+    for since in (at(1), at(3)):
+        assert trends.answer(sonic, "rarity", since=since, **asked).missing is None
+
+
 def test_counters_of_an_unofficial_achievement_are_known_where_it_is_asked_about(
     sonic: Connection,
 ) -> None:

@@ -173,10 +173,14 @@ def _counted(length: Length, playing: CTE) -> CTE:
 
     `is_late` are those that came into a set when that was known, or left one: few do.
     """
-    found, own, revised = UNLOCKS.found(length).subquery("found"), achievements.c, _revised()
-    is_new = own.first_seen_at > later(playing.c.known_at, SINCE)
-    is_out = or_(own.is_promoted.is_(False), own.gone_at.is_not(None))
-    is_late = or_(is_new, is_out, own.id.in_(select(revised.c.achievement_id)))
+    found, own = UNLOCKS.found(length).subquery("found"), achievements.c
+    is_late = or_(
+        playing.c.is_late,
+        own.first_seen_at > later(playing.c.known_at, SINCE),
+        or_(own.is_promoted.is_(False), own.gone_at.is_not(None)),
+        _is_revised(length),
+        _is_listed_late(length, later(playing.c.known_at, SINCE)),
+    )
     players = playing.c.before.label("players_before"), playing.c.after.label("players_after")
     told = select(found, own.game_id, *players, playing.c.known_at.label("first_at"))
     told = told.add_columns(is_late.label("is_late")).join(
@@ -195,13 +199,37 @@ def _shares(of: Subquery) -> Sequence[ColumnElement[Any]]:
     return of.c.achievement_id, before.label("before"), after.label("after"), of.c.first_at
 
 
-def _revised() -> CTE:
-    """Select the achievements whose set was another, or none, in a period or after it."""
-    past, own = schema.achievement_versions.c, achievements.alias("placed").c
-    is_other = past.game_id.is_distinct_from(own.game_id)
-    is_other |= past.is_promoted.is_distinct_from(own.is_promoted)
-    those = select(past.achievement_id).where(past.achievement_id == own.id, is_other)
-    return once(those.where(past.valid_to > SINCE), "revised")
+def _is_revised(length: Length) -> ColumnElement[bool]:
+    """Whether the set of an achievement was another, or none, in a period or after it."""
+    if length == "short":
+        return _revised(achievements).correlate(achievements).exists()
+    every = once(_revised(achievements.alias("placed")), "revised")
+    return achievements.c.id.in_(select(every.c.achievement_id))
+
+
+def _revised(own: FromClause) -> Select[Any]:
+    past = schema.achievement_versions.c
+    is_other = past.game_id.is_distinct_from(own.c.game_id)
+    is_other |= past.is_promoted.is_distinct_from(own.c.is_promoted)
+    those = select(past.achievement_id).where(past.achievement_id == own.c.id, is_other)
+    return those.where(past.valid_to > SINCE)
+
+
+def _is_listed_late(length: Length, start: Instant) -> ColumnElement[bool]:
+    """Whether no answer listed an achievement at first: a ticket may have named it before.
+
+    In a long period only those are looked up that have tickets.
+    """
+    versions, tickets = schema.achievement_versions.c, schema.tickets.c
+    first = select(func.min(versions.valid_from)).where(
+        versions.achievement_id == achievements.c.id
+    )
+    began_at = first.correlate(achievements).scalar_subquery()
+    is_late = func.coalesce(began_at, start) > start
+    if length == "short":
+        return is_late
+    named = once(select(tickets.achievement_id).distinct(), "named")
+    return case((achievements.c.id.in_(select(named.c.achievement_id)), is_late), else_=False)
 
 
 def _coming(counted: CTE) -> CTE:
@@ -253,16 +281,26 @@ def _game_at(of: FromClause, at: Instant) -> ColumnElement[int]:
 
 
 def _playing() -> CTE:
-    """Select the players of every game, when they were first known in a period and at its end."""
+    """Select the players of every game that had any: since when in a period, and at its end.
+
+    `is_late` tells that it was known before, without any.
+    """
     own = schema.game_counters
-    begun = own.alias("begun")
-    first = select(func.min(begun.c.valid_from)).where(begun.c.game_id == games.c.id)
-    known_at = first.correlate(games).scalar_subquery()
-    known = once(select(games.c.id.label("game_id"), known_at.label("known_at")), "known")
-    start = later(known.c.known_at, SINCE)
-    before = _value_at(own, "players", known, start)
+    begun, empty = own.alias("begun"), own.alias("empty")
+    every = select(games.c.id.label("game_id")).subquery("every")
+    has_any = begun.c.game_id == every.c.game_id, begun.c.players > 0
+    first = select(func.min(begun.c.valid_from)).where(*has_any, begun.c.valid_from > SINCE)
+    is_there = _value_at(own, "players", every, SINCE) > 0
+    known_at = case((is_there, SINCE), else_=first.correlate(every).scalar_subquery())
+    known = once(select(every, known_at.label("known_at")), "known")
+    before = _value_at(own, "players", known, known.c.known_at)
     after = _value_at(own, "players", known, UNTIL)
-    return once(select(known, before.label("before"), after.label("after")), "playing")
+    was_empty = select(empty.c.game_id).where(
+        empty.c.game_id == known.c.game_id, empty.c.valid_from < known.c.known_at
+    )
+    is_late = and_(known.c.known_at > SINCE, was_empty.correlate(known).exists())
+    told = select(known, before.label("before"), after.label("after"), is_late.label("is_late"))
+    return once(told, "playing")
 
 
 RARE: Final = Changes(_rare, lambda of: later(UNLOCKS.known_at(of), of.c.first_at))

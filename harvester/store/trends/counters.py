@@ -5,11 +5,13 @@ and that is known.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
-from harvester.store import schema
+from sqlalchemy import select
+
+from harvester.store import many, schema
 from harvester.store.series import EVER, Span, Stretch, common
 from harvester.store.trends import held, looked
 from harvester.store.trends.asking import Question, Values
@@ -29,6 +31,7 @@ class _Sets:
     looks: Mapping[int, Looks]
     unofficial: Mapping[Any, Steps]  # where the unofficial are asked about, their tickets are, too
     gone: Mapping[int, datetime]
+    coming: Mapping[int, int]  # into which game those came later that have no stays
 
     def told(self, achievement: int) -> Looks:
         """Tell when the counters of an achievement were told: while its game's set had it."""
@@ -48,6 +51,8 @@ class _Sets:
     def seen(self, achievement: int) -> Looks:
         """Tell when the game was looked at that an achievement was in, came into, or had left."""
         stays = self.stays[achievement]
+        if achievement in self.coming:
+            return self.looks[self.coming[achievement]]
         begun = [EVER.since, *(since for since, _, _ in stays[1:]), EVER.until]
         return [
             span
@@ -68,12 +73,25 @@ def _span(stretch: Stretch[Any]) -> Span:
 def _sets(question: Question, achievements: Collection[int]) -> _Sets:
     versions = held.steps(question, schema.achievement_versions, achievements)
     own = {one: held.narrowed(versions[one,], "game_id", "is_promoted") for one in achievements}
-    games = {values["game_id"] for stays in own.values() for _, _, values in stays} - {None}
+    coming = _coming(question, [one for one in achievements if not own[one]])
+    games = {values["game_id"] for stays in own.values() for _, _, values in stays}
+    games = games.union(coming.values()) - {None}
     looks = looked.at_games(question, "progress", games)
     unofficial = schema.game_ticket_counts.c.is_promoted.is_(False)
     told = held.steps(question, schema.game_ticket_counts, games, unofficial)
     gone = held.gone(question, schema.achievements, achievements)
-    return _Sets(own, looks, told, gone)
+    return _Sets(own, looks, told, gone, coming)
+
+
+def _coming(question: Question, achievements: Collection[int]) -> Mapping[int, int]:
+    """Tell into which game achievements came first. Cost: O(their versions)."""
+    if not achievements:
+        return {}
+    own = schema.achievement_versions.c
+    told = select(own.achievement_id, own.game_id).where(own.game_id.is_not(None))
+    theirs = told.where(many.among(own.achievement_id, achievements))
+    rows = question.conn.execute(theirs.order_by(own.valid_from.desc()))
+    return {row.achievement_id: row.game_id for row in rows}
 
 
 def unlocks(question: Question) -> Iterator[Course]:
@@ -131,7 +149,8 @@ def outside(question: Question, rows: Sequence[Values]) -> str | None:
     without = seen - {row["achievement_id"] for row in rows if row["rarity"] is not None}
     if not without:
         return None
-    sets, asked = _sets(question, without), [Span(question.since, question.until)]
+    whole = replace(question, is_range=True)
+    sets, asked = _sets(whole, without), [Span(whole.since, whole.until + looked.SECOND)]
     those = sorted(one for one in without if not common(sets.official(one), asked))
     more = f" and {len(those) - NAMED} more" if len(those) > NAMED else ""
     named = ", ".join(map(str, those[:NAMED]))

@@ -244,15 +244,14 @@ ORDER BY 1""",
 
 def _at_the_end(words: Words) -> Iterator[Panel]:
     at = words.end
-    own = (
-        f"game_id = {words.game} AND is_promoted{{}}\n"
-        f"  AND valid_from <= {at} AND (valid_to IS NULL OR valid_to > {at})\n"
-        f"  AND {seen.is_seen(at)}"
-    )
+    held = f"valid_from <= {at} AND (valid_to IS NULL OR valid_to > {at})"
+    own = f"game_id = {words.game} AND is_promoted"
     distribution = f"""
 SELECT CAST(unlocked AS TEXT) AS unlocked, players
 FROM v_distribution
-WHERE {own.format(" AND is_hardcore")}
+WHERE {own} AND is_hardcore
+  AND {held}
+  AND {seen.is_seen(at)}
 ORDER BY v_distribution.unlocked"""
     yield Panel(
         "Distribution at the end of the range (hardcore)",
@@ -263,7 +262,13 @@ ORDER BY v_distribution.unlocked"""
     rarest = f"""
 SELECT achievement, unlocks, players, rarity, rarity_hardcore
 FROM v_rarity
-WHERE {own.format("")}
+WHERE achievement_id IN (
+    SELECT achievement_id FROM achievement_versions
+    WHERE {own}
+      AND {held}
+  )
+  AND {held}
+  AND {seen.is_seen(at)}
 ORDER BY rarity, achievement
 LIMIT 20"""
     yield Panel(

@@ -366,3 +366,21 @@ def test_grafana_breaks_lines_at_a_null_and_makes_a_line_of_each_name() -> None:
                 assert is_series != is_by_name  # Grafana would fill one's curve with others' nulls
                 parted = [one["id"] for one in panel.get("transformations", [])]
                 assert parted == (["partitionByValues"] if is_by_name else [])
+
+
+def test_the_rarest_are_those_of_the_set_as_it_was_then(sonic: Connection) -> None:
+    other, ring = 2, 11
+    tell(sonic, schema.game_versions, 0, {"game_id": other, "title": "Other"}, fetch=1)
+    for game, count in ((SONIC, 10), (other, 4)):
+        tell(sonic, schema.game_counters, 0, {"game_id": game, "players": count})
+        looked(sonic, "progress", (0, 4), game=game)
+    tell(sonic, schema.achievement_counters, 0, {"achievement_id": ring, "unlocks": 2})
+    moved = {"achievement_id": ring, "game_id": other, "is_promoted": True, "title": "Ring"}
+    tell(sonic, schema.achievement_versions, 2, moved)
+
+    def told(game: int, days: float) -> list[tuple[str, float]]:
+        rows = Range(at(0), at(days), at(4), game).told(sonic, RAREST)
+        return [(row["achievement"], row["rarity"]) for row in rows]
+
+    assert (told(SONIC, 1), told(other, 1)) == ([("Ring", 0.2)], [])
+    assert (told(SONIC, 3), told(other, 3)) == ([], [("Ring", 0.5)])

@@ -542,6 +542,19 @@ def test_options_come_from_the_environment(
 
 
 @pytest.mark.usefixtures("remembering")
+def test_the_format_of_what_is_printed_is_not_that_of_exported_files(
+    configured: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HARVESTER_FORMAT", "json")  # which exports do not know
+    assert configured("export", "out", "--tables", "games").code == 0
+    monkeypatch.setenv("HARVESTER_EXPORT_FORMAT", "ndjson")
+    assert configured("export", "other", "--tables", "games").code == 0
+
+    assert Path("out/games.csv").exists()
+    assert Path("other/games.ndjson").exists()
+
+
+@pytest.mark.usefixtures("remembering")
 def test_no_configuration_is_needed_where_the_environment_names_the_database(
     configured: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:

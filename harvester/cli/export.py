@@ -41,7 +41,7 @@ class Names(click.ParamType[tuple[str, ...]]):
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @option(
     "--format", "form", type=Name(tuple(FORMATS)), default="csv", show_default=True,
-    metavar="FORMAT", help="csv, ndjson or parquet.",
+    metavar="FORMAT", envvar="HARVESTER_EXPORT_FORMAT", help="csv, ndjson or parquet.",
 )  # fmt: skip
 @option(
     "--tables", type=Names(), multiple=True, metavar="NAME,...",

@@ -124,7 +124,7 @@ def option(*names: str, **settings: Any) -> Callable[[C], C]:  # noqa: ANN401 - 
     """Declare an option that `HARVESTER_<OPTION>` can set, too."""
     long = next(name for name in names if name.startswith("--"))
     variable = long.partition("/")[0].strip("-").replace("-", "_").upper()
-    return click.option(*names, envvar=f"HARVESTER_{variable}", **settings)
+    return click.option(*names, **{"envvar": f"HARVESTER_{variable}", **settings})
 
 
 def common(command: C) -> C:

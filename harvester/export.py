@@ -70,10 +70,14 @@ class _Task:
         return self.order.is_by_month and bool(self.relation.dated)
 
     @property
+    def is_kept_on(self) -> bool:
+        """Whether the folder goes on with it: it begins where it did, and gets no smaller."""
+        return self.order.since == LAST and bool(self.relation.stamps)
+
+    @property
     def is_in_parts(self) -> bool:
         """Whether it grows by parts: what may change without a trace is written anew each time."""
-        is_traced = bool(self.relation.stamps) and not self.relation.is_view
-        return self.order.since == LAST and is_traced
+        return self.is_kept_on and not self.relation.is_view
 
     @property
     def is_more(self) -> bool:
@@ -85,7 +89,7 @@ class _Task:
         """Tell since when on rows will be in the folder: what is gone on with stays as it was."""
         if isinstance(self.order.since, datetime):
             return self.order.since if self.relation.stamps else None
-        return self.last.begins if self.last is not None and self.is_in_parts else None
+        return self.last.begins if self.last is not None and self.is_kept_on else None
 
     @property
     def since(self) -> datetime | None:
@@ -104,7 +108,7 @@ class _Task:
 
     def done(self, rows: int) -> Last:
         """Tell what to remember of it."""
-        goes_on = self.is_in_parts or bool(self.last and self.last.is_grown)
+        goes_on = self.is_kept_on or bool(self.last and self.last.is_grown)
         since = None if self.begins is None else exported.text_of(self.begins)
         at, is_grown = exported.text_of(self.at), self.order.since is not None and goes_on
         return Last(at, rows, self.is_by_month, since, is_grown)

@@ -1,7 +1,7 @@
 """A wish to stop that work in hand survives: it interrupts waiting, never writing."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from harvester.errors import Stopped
@@ -18,8 +18,9 @@ class Stop:
 
     def __init__(self) -> None:
         self._wish = threading.Event()
-        self._is_interruptible = False
+        self._interruptible: set[int] = set()  # threads
         self._turn: Turn | None = None
+        self._elsewhere: dict[int, Callable[[], None]] = {}  # by the thread that works
 
     @property
     def is_wished(self) -> bool:
@@ -31,7 +32,10 @@ class Stop:
         self._wish.set()
         if self._turn is not None:
             self._turn.ring()
-        if self._is_interruptible:
+        for thread, break_off in list(self._elsewhere.items()):
+            if thread != threading.get_ident():
+                break_off()
+        if threading.get_ident() in self._interruptible:
             raise Stopped
 
     def check(self) -> None:
@@ -46,12 +50,24 @@ class Stop:
             with self._passed_on(self._turn):
                 yield
             return
-        self._is_interruptible = True
+        own = threading.get_ident()
+        self._interruptible.add(own)
         try:
             self.check()
             yield
         finally:
-            self._is_interruptible = False
+            self._interruptible.discard(own)
+
+    @contextmanager
+    def breaking(self, break_off: Callable[[], None]) -> Iterator[None]:
+        """Have `break_off` called when another thread asks to stop what happens inside."""
+        own = threading.get_ident()
+        self._elsewhere[own] = break_off
+        try:
+            self.check()
+            yield
+        finally:
+            del self._elsewhere[own]
 
     def wait(self, seconds: float) -> None:
         """Pause for so many seconds; raise `Stopped` as soon as somebody asks to stop."""

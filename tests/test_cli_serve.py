@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,8 @@ import httpx
 import pytest
 from commands import ROOT, Shell
 from dashboards import Dashboard
+
+from harvester.web.server import GRACE_SECONDS
 
 TOKEN = "a-token-of-decent-length"
 KEY = "the-key-of-somebody"
@@ -52,8 +55,9 @@ def test_it_says_where_it_is_answers_and_ends_well(
 
 
 @pytest.mark.no_cover  # what it does at length is measured elsewhere
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_query_that_is_being_worked_on_does_not_hold_up_the_end(
-    shell: Shell, dashboard: Dashboard
+    shell: Shell, dashboard: Dashboard, number: signal.Signals
 ) -> None:
     endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i FROM n) SELECT max(i) FROM n"
     with (
@@ -63,10 +67,17 @@ def test_a_query_that_is_being_worked_on_does_not_hold_up_the_end(
         query = httpx.QueryParams(q=endless)
         asking.sendall(f"GET /sql?{query} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
         ask(f"{base}coverage")  # both are under way
-        process.terminate()
-        process.wait(timeout=15)
+        began = time.monotonic()
+        process.send_signal(number)
+        out, err = process.communicate(timeout=15)
+        taken = time.monotonic() - began
+        asking.settimeout(5)
+        answer = asking.makefile().read()
 
-    assert process.returncode == 0
+    assert (process.returncode, out, err) == (0, "", "")
+    assert taken < GRACE_SECONDS
+    assert answer.startswith("HTTP/1.1 503")
+    assert "the dashboard is being stopped" in answer
 
 
 @pytest.mark.no_cover  # what it does at length is measured elsewhere

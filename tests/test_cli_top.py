@@ -57,6 +57,26 @@ def test_without_a_name_the_first_of_every_ranking_are_shown(remembering: Shell)
     assert rows[1]["what"] == f"11 ({HOSTILE})"
 
 
+def test_what_has_the_same_title_is_told_apart_by_its_id(remembering: Shell) -> None:
+    engine = db.connect(f"sqlite:///{remembering.folder}/harvester.db")
+    with engine.begin() as conn:
+        for days, many in ((40, 10), (1, 13)):
+            for table, key, row in (
+                (schema.game_versions, {"game_id": 2}, {"title": HOSTILE}),
+                (schema.game_versions, {"game_id": 3}, {"title": f"{HOSTILE} (2)"}),
+                (schema.game_counters, {"game_id": 2}, {"players": many}),
+                (schema.game_counters, {"game_id": 3}, {"players": many}),
+            ):
+                at = NOW - timedelta(days=days)
+                history.record(conn, Batch(table, key, [row]), at=at, fetch_id=1)
+    engine.dispose()
+
+    rows = json.loads(remembering("top", "--format", "json").out)
+
+    told = {row["what"] for row in rows if row["ranking"] == "players"}
+    assert told == {f"{HOSTILE} (1)", f"{HOSTILE} (2)", f"{HOSTILE} (2) (3)"}
+
+
 def test_hostile_titles_stay_text(remembering: Shell) -> None:
     assert "\x1b" not in remembering("top").out
     assert ",'=Sonic" in remembering("top", "players", "--format", "csv").out

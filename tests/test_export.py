@@ -309,6 +309,23 @@ def test_a_folder_that_begins_at_a_date_says_so_and_goes_on_from_there(
     assert told(out)["since"] is None
 
 
+def test_a_view_begins_where_its_folder_does_after_the_last_time_too(
+    harvested: tuple[Bench, Engine], out: Path
+) -> None:
+    engine, tables, since = harvested[1], ("unlocks", "v_unlocks"), NOW - 3 * DAY
+    for when in (since, "last", "last", since):
+        export(engine, order(out, "ndjson", *tables, since=when))
+        times = [row["time"] for row in rows_of(out, "v_unlocks")]
+        assert times == [rfc(NOW - DAY)]
+        assert told(out, "v_unlocks")["since"] == rfc(since)
+
+    with pytest.raises(ConfigError, match=r"^v_unlocks is .* with its rows since 2026-02-26 12:00"):
+        export(engine, order(out, "ndjson", "v_unlocks", since=NOW - 2 * DAY))
+    export(engine, order(out, "ndjson", *tables))
+    export(engine, order(out, "ndjson", *tables, since="last"), at=NOW + DAY)
+    assert len(rows_of(out, "v_unlocks")) == 2
+
+
 def test_what_began_since_an_age_is_written_anew_each_day(engine: Engine, out: Path) -> None:
     games(engine, 1)
     counted(engine, 9, 5, 1)

@@ -215,6 +215,25 @@ def test_labels_fit_and_bear_the_id_where_they_would_read_the_same(
     assert all(breadth(words) <= most for words in told)
 
 
+LIKE_IDS = st.text(st.sampled_from("ab 1234(·)"), max_size=9)
+
+
+@given(st.lists(LIKE_IDS, max_size=6), st.none() | st.integers(1, 12))
+@example(["Ring", "Ring", "Ring (2)"], None)
+@example(["", "(1)"], None)
+@example(["a", "a", "a (1)", "a (1) (3)"], None)
+@example(["a  b", "a b"], None)
+def test_titles_that_look_like_ids_are_told_apart(titles: list[str], most: int | None) -> None:
+    those = [Name(title, str(own)) for own, title in enumerate(titles, 1)]
+
+    told = labels(those, most)
+
+    if most is None or most >= len("(1)"):  # else ids have no room
+        assert len({" ".join(words.split()) for words in told}) == len(told)
+        assert all(told)
+    assert most is None or all(breadth(words) <= most for words in told)
+
+
 def test_of_a_long_name_every_part_stays_at_least_in_part() -> None:
     assert fitted("Legend of Zelda, The: Majora's Mask · unofficial · casual", 30) == (
         "Legend… · unofficial · casual"

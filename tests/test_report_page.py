@@ -180,6 +180,26 @@ def test_achievements_of_one_title_are_told_apart(sonic: Connection) -> None:
     assert row.findall(html) == [("5", "5", "0"), ("70", "70", "0")]
 
 
+def test_games_of_one_title_are_told_apart_in_the_overview_and_by_their_headings(
+    conn: Connection,
+) -> None:
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    for own in (1, 2):
+        conn.execute(schema.games.insert().values(id=own, title="Same", first_seen_at=start))
+        poll = {
+            "id": own, "job": "game-tickets", "target": f"game {own}", "game_id": own,
+            "watched_from": start, "priority": 0, "schedule": "1h", "interval_seconds": 3600,
+            "due_at": start,
+        }  # fmt: skip
+        conn.execute(schema.polls.insert().values(poll))
+
+    html = report.page(conn, since=start, until=start + timedelta(days=3), zone=UTC)
+
+    for own in (1, 2):
+        assert f'<a href="#game-{own}">Same ({own})</a>' in html
+        assert f'<h3 id="game-{own}">Same ({own})</h3>' in html
+
+
 def test_dark_colours_take_the_place_of_light_ones_and_all_of_them_are_mapped(
     written: Page,
 ) -> None:

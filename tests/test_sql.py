@@ -323,6 +323,19 @@ def test_a_wish_to_stop_ends_a_query_at_once(reader: Engine, soon: threading.Tim
     assert time.monotonic() - started < 5
 
 
+def test_a_wish_of_another_thread_to_stop_ends_a_query_at_once(reader: Engine) -> None:
+    stop = Stop()
+    started = time.monotonic()
+    other = threading.Timer(0.3, stop.request)
+    other.start()
+
+    with pytest.raises(Stopped):
+        ask(reader, ENDLESS.format("max(n)"), stop=stop)
+    other.join()
+
+    assert time.monotonic() - started < 5
+
+
 def test_a_stopped_query_does_not_go_on_in_the_server(
     postgres_reader: Engine, soon: threading.Timer
 ) -> None:

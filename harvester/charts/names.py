@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from harvester.charts.brevity import breadth, fits, short
+from harvester.text import one_line
 from harvester.wording import titled
 
 Row: TypeAlias = Mapping[str, Any]
@@ -81,18 +82,35 @@ def _ids(subjects: Collection[Key]) -> dict[Key, str]:
 
 
 def labels(names: Sequence[Name], most: int | None = None) -> list[str]:
-    """Shorten names to `most` columns; what would read the same, or is nothing, bears its ids."""
-    brief = [fitted(name.words, most) for name in names]
-    times = Counter(brief) if len(names) > 1 else Counter()
-    return [
-        words if words and times[words] <= 1 else _with_ids(name, most)
-        for name, words in zip(names, brief, strict=True)
-    ]
+    """Shorten names to `most` columns; what would read the same, or is nothing, bears its ids.
+
+    With its id one may read like what a stranger called another, which then bears its own, too.
+    """
+    told = [fitted(name.words, most) for name in names]
+    bearing: set[int] = set()
+    while more := _alike(told) - bearing:
+        bearing |= more
+        told = [
+            _with_ids(name, most) if place in bearing else words
+            for place, (name, words) in enumerate(zip(names, told, strict=True))
+        ]
+    return told
+
+
+def _alike(told: Sequence[str]) -> set[int]:
+    """Tell the places of what reads like another, or is nothing."""
+    read = [" ".join(one_line(words).split()) for words in told]
+    times = Counter(read)
+    return {place for place, words in enumerate(read) if not words or times[words] > 1}
 
 
 def _with_ids(name: Name, most: int | None) -> str:
-    ids = f" ({name.ids})" if name.ids else ""
-    return f"{fitted(name.words, most and most - len(ids))}{ids}".strip()
+    """Add the ids; where they leave no room for words they stand alone."""
+    ids = f"({name.ids})" if name.ids else ""
+    if most is None or not ids:
+        return f"{fitted(name.words, most)} {ids}".strip()
+    room = most - len(ids) - 1
+    return f"{fitted(name.words, room)} {ids}".strip() if room > 0 else short(ids, most)
 
 
 def fitted(name: str, most: int | None) -> str:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
     from starlette.types import ASGIApp
 
+    from harvester.stop import Stop
     from harvester.web.security import Door
 
 PORT = 8000
@@ -76,10 +77,11 @@ def serve(chosen: Globals, **asked: Unpack[_Asked]) -> None:
     logs.hide(token)
     if _is_typed():
         note(TYPED)
-    with reading(chosen) as engine, suppress(Stopped, KeyboardInterrupt), stopping():
+    with reading(chosen) as engine, suppress(Stopped, KeyboardInterrupt), stopping() as stop:
         listening = server.listen(asked["host"], asked["port"])
         note(f"the dashboard is at {server.address(listening)} - Ctrl-C ends it")
-        server.serve(_application(chosen, engine, door, has_sql=asked["has_sql"]), listening)
+        app = _application(chosen, engine, door, stop, has_sql=asked["has_sql"])
+        server.serve(app, listening, stop)
 
 
 def _is_typed() -> bool:
@@ -102,7 +104,9 @@ def _token(given: str, path: Path | None) -> str:
     return found
 
 
-def _application(chosen: Globals, engine: "Engine", door: "Door", *, has_sql: bool) -> "ASGIApp":
+def _application(
+    chosen: Globals, engine: "Engine", door: "Door", stop: "Stop", *, has_sql: bool
+) -> "ASGIApp":
     """Hand down what pages may know: of the configuration that is the time zone alone."""
     from harvester.web.app import application  # noqa: PLC0415 - as above
     from harvester.web.site import Site  # noqa: PLC0415 - as above
@@ -115,5 +119,6 @@ def _application(chosen: Globals, engine: "Engine", door: "Door", *, has_sql: bo
         zone=zone,
         has_sql=has_sql,
         has_login=bool(door.token),
+        stop=stop,
     )
     return application(site, door)

@@ -7,6 +7,7 @@ import click
 from sqlalchemy import Connection
 
 from harvester import clock
+from harvester.charts import names
 from harvester.cli.options import (
     Globals,
     Name,
@@ -81,13 +82,20 @@ def _few(
     conn: Connection, name: str, span: Span, **asked: Unpack[_Asked]
 ) -> Iterator[dict[str, Any]]:
     """Tell the first few of a ranking, for all rankings to fit into one table."""
-    for row in _ranked(conn, name, span, asked["limit"] or A_FEW, asked["by"]):
-        yield {"ranking": name, "what": _what(row), **row}
+    rows = _ranked(conn, name, span, asked["limit"] or A_FEW, asked["by"])
+    about = names.labels([names.Name(_what(row), _id(row)) for row in rows])
+    for row, what in zip(rows, about, strict=True):
+        yield {"ranking": name, "what": what, **row}
 
 
 def _ranked(conn: Connection, name: str, span: Span, limit: int, by: str) -> list[dict[str, Any]]:
     ends = span._asdict()
     return ranked(conn, name, **ends, limit=limit, is_relative=by == "relative")
+
+
+def _id(row: Mapping[str, Any]) -> str:
+    """Tell by which id rows can be told apart that read the same."""
+    return str(row.get("achievement_id") or row.get("game_id") or "")
 
 
 def _what(row: Mapping[str, Any]) -> str:

@@ -8,12 +8,13 @@ the overview, those that moved most get a section of their own.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection
 
 from harvester import charts, wording
 from harvester.charts import sparklines
+from harvester.charts.names import Name, labels
 from harvester.charts.ticks import zone_name
 from harvester.report import figures
 from harvester.report.figures import Figure, Row, Table
@@ -26,6 +27,7 @@ from harvester.store.watched import watched
 MOST_GAMES: Final = 30  # that get a section of their own
 MOST_PEOPLE: Final = 20
 RAREST: Final = 25
+_Own = TypeVar("_Own", int, str)
 _DAILY: Final = timedelta(days=62)
 _WEEKLY: Final = timedelta(days=731)
 
@@ -181,8 +183,8 @@ def gathered(asked: Range) -> Content:
         asked.zone,
         glances,
         [_game(asked, own) for own in glances if own.game in detailed],
-        [_player(asked, *own) for own in list(known.players.items())[:MOST_PEOPLE]],
-        [_developer(asked, *own) for own in list(known.developers.items())[:MOST_PEOPLE]],
+        [_player(asked, *own) for own in _called(known.players, "player")[:MOST_PEOPLE]],
+        [_developer(asked, *own) for own in _called(known.developers, "developer")[:MOST_PEOPLE]],
         report.status(asked.conn, at=asked.until),
         notes.listed(asked.conn, since=asked.since, until=asked.until),
     )
@@ -200,12 +202,18 @@ def _glances(asked: Range, games: Mapping[int, str | None]) -> list[Glance]:
     return [
         Glance(
             game,
-            wording.titled(title, "game", game),
+            title,
             players[game],
             _known(opened[game], reported[game]),
         )
-        for game, title in games.items()
+        for game, title in _called(games, "game")
     ]
+
+
+def _called(names: Mapping[_Own, str | None], kind: str) -> list[tuple[_Own, str]]:
+    """Tell with each id what it is called; what would read the same bears the id there, too."""
+    words = [Name(wording.titled(own, kind, key), str(key)) for key, own in names.items()]
+    return list(zip(names, labels(words), strict=True))
 
 
 def _courses(
@@ -277,14 +285,12 @@ def _ranked(rows: Iterable[Row], value: str) -> Table:
     return figures.then_and_now(rows, ["achievement"], value, ["achievement"])
 
 
-def _player(asked: Range, own: str, name: str) -> Section:
+def _player(asked: Range, own: str, title: str) -> Section:
     told = asked.answer("progress", users=[own])
     ends = asked.ends("progress", users=[own])
     table = figures.then_and_now(ends, ["game"], "completion_hardcore", ["game"])
-    title = wording.titled(name, "player", own)
     return Section("", title, [asked.figure("progress", told, table)])
 
 
-def _developer(asked: Range, own: str, name: str) -> Section:
-    title = wording.titled(name, "developer", own)
+def _developer(asked: Range, own: str, title: str) -> Section:
     return Section("", title, [_over_time(asked, "developer-tickets", developers=[own])])

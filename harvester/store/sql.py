@@ -88,8 +88,8 @@ def run_query(
 
     `seconds` counts while the database works, not while the rows are being used. Values
     are what the driver makes of them: SQLite keeps instants as text and booleans as 0 and
-    1. Ctrl-C ends the query in the database too, as does `stop`. With `max_bytes` rows are
-    fetched one at a time, so that no more of them is ever in memory.
+    1. Ctrl-C ends the query in the database too, as does `stop`, from whichever thread. With
+    `max_bytes` rows are fetched one at a time, so that no more of them is ever in memory.
 
     Raises `QueryRefused` (also from the rows) for anything that writes, is not a single
     statement, makes no sense to the database, takes too long or answers too much, and
@@ -276,7 +276,7 @@ def _bounded(driver: Any, patience: _Patience) -> Iterator[None]:  # noqa: ANN40
     left = max(1, round(patience.left * 1000))
     driver.execute("SELECT set_config('statement_timeout', %s, true)", [str(left)])
     try:
-        with patience.working():
+        with patience.stop.breaking(driver.cancel_safe), patience.working():
             yield
     except Stopped:
         driver.cancel_safe(timeout=5)

@@ -58,8 +58,7 @@ def application(site: Site, door: Door) -> ASGIApp:
 
 @asynccontextmanager
 async def _lifespan(_app: Starlette) -> AsyncIterator[None]:
-    """Make what takes long before somebody asks for it; at the end wait for nobody's query."""
+    """Make what takes long before somebody asks for it."""
     current_default_thread_limiter().total_tokens = THREADS
     Thread(target=assets.bundle, daemon=True).start()
     yield
-    querying.stop_all()

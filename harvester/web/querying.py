@@ -4,7 +4,7 @@ It is read-only all the way down (see `harvester/store/sql.py`); what is added h
 page is not for long answers, and that few of them are worked on at a time.
 """
 
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from itertools import islice
 from threading import BoundedSemaphore
 from typing import TYPE_CHECKING, Final
@@ -14,8 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from harvester import plain
-from harvester.errors import HarvesterError, QueryRefused, Stopped
-from harvester.stop import Stop
+from harvester.errors import QueryRefused, Stopped
 from harvester.store.sql import Line, require_modest, run_query
 from harvester.web.listing import Cell, Column, Table
 from harvester.web.site import Site, site_of
@@ -33,7 +32,6 @@ LONGEST: Final = 10_000  # characters of a query
 EXAMPLE: Final = "SELECT id, title FROM games ORDER BY title"
 
 _turns = BoundedSemaphore(AT_ONCE)
-_running: set[Stop] = set()
 
 
 def sql(request: Request) -> Response:
@@ -57,10 +55,15 @@ def _tried(site: Site, words: str) -> tuple[Table | None, str]:
 def _asked(site: Site, words: str) -> Table:
     if len(words) > LONGEST:
         raise QueryRefused(f"the query is longer than {LONGEST:,} characters")
-    with _turn() as stop:
+    with _turn():
         require_modest(site.engine)
         names, lines = run_query(
-            site.engine, words, seconds=SECONDS, max_rows=ROWS + 1, max_bytes=BYTES, stop=stop
+            site.engine,
+            words,
+            seconds=SECONDS,
+            max_rows=ROWS + 1,
+            max_bytes=BYTES,
+            stop=site.stop,
         )
         rows = list(lines)
     remark = f"Cut after {ROWS:,} rows." if len(rows) > ROWS else ""
@@ -69,26 +72,16 @@ def _asked(site: Site, words: str) -> Table:
 
 
 @contextmanager
-def _turn() -> "Iterator[Stop]":
-    """Wait for one's turn, but not for ever; be there to be stopped."""
+def _turn() -> "Iterator[None]":
+    """Wait for one's turn, but not for ever; tell the asker when the dashboard ends meanwhile."""
     if not _turns.acquire(timeout=SECONDS):
         raise QueryRefused("other queries are being worked on; try again in a moment")
-    stop = Stop()
-    _running.add(stop)
     try:
-        yield stop
+        yield
     except Stopped:
-        raise HarvesterError("the dashboard is being stopped") from None
+        raise HTTPException(503, "the dashboard is being stopped") from None
     finally:
-        _running.discard(stop)
         _turns.release()
-
-
-def stop_all() -> None:
-    """Break off what is being worked on: the dashboard is being stopped."""
-    for stop in list(_running):
-        with suppress(Stopped):
-            stop.request()
 
 
 def _columns(names: list[str], rows: list[Line]) -> list[Column]:

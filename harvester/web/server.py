@@ -11,6 +11,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from harvester.errors import ConfigError
+from harvester.stop import Stop
 from harvester.web.security import HOME, SHORTEST_TOKEN, Door
 
 GRACE_SECONDS: Final = 3  # for answers that are under way when it ends
@@ -57,8 +58,24 @@ def address(listening: socket.socket) -> str:
     return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 
 
-def serve(app: ASGIApp, listening: socket.socket) -> None:
-    """Answer until SIGTERM or Ctrl-C."""
+class _Server(uvicorn.Server):
+    """A server that waits for nobody's query when it ends.
+
+    The application itself is told of the end only when all answers are there, or given up.
+    """
+
+    def __init__(self, config: uvicorn.Config, stop: Stop) -> None:
+        super().__init__(config)
+        self._stop = stop
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Break off queries, so that what is said of it still reaches those who asked."""
+        self._stop.request()
+        await super().shutdown(sockets)
+
+
+def serve(app: ASGIApp, listening: socket.socket, stop: Stop) -> None:
+    """Answer until SIGTERM or Ctrl-C, then request `stop`."""
     gc.freeze()  # what is loaded by now stays: looking through it again delays answers
     config = uvicorn.Config(
         app,
@@ -70,4 +87,4 @@ def serve(app: ASGIApp, listening: socket.socket) -> None:
         limit_concurrency=AT_ONCE,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
-    uvicorn.Server(config).run(sockets=[listening])
+    _Server(config, stop).run(sockets=[listening])

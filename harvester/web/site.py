@@ -5,7 +5,7 @@ Nothing of the configuration but the time zone comes in here, and so neither doe
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 from sqlalchemy import Connection, Engine
@@ -13,6 +13,7 @@ from starlette.requests import Request
 
 from harvester.clock import Clock
 from harvester.errors import DatabaseUnfit
+from harvester.stop import Stop
 from harvester.store import db, migrate
 
 OLDER = "the database is being brought to another version; try again in a minute"
@@ -28,6 +29,7 @@ class Site:
     zone: str = "UTC"
     has_sql: bool = False
     has_login: bool = False
+    stop: Stop = field(default_factory=Stop)  # when it is to end
 
 
 def site_of(request: Request) -> Site:

@@ -323,7 +323,7 @@ def test_what_was_not_watched_is_no_hole_and_a_first_look_has_its_time(
     wanted, ids = [Wanted("progress", "game 1", "3600s", 3600, game_id=1)], evidence.ids(conn)
     again = NOW + DAY
     for planned, when in ((NOW, NOW), (again, again + timedelta(minutes=minutes))):
-        polls.plan(conn, [], at=planned)
+        polls.plan(conn, [], at=NOW)
         polls.plan(conn, wanted, at=planned)
         (poll,) = polls.matching(conn)
         evidence.prove(conn, poll, evidence.Attempt("changed", when, 1), ids)

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine
 from harvester.store import gaps, interruptions, polls, report, schema, series, trends
 from harvester.store.evidence import TOLERANCE
 from harvester.store.polls import Wanted
-from harvester.store.series import Span, common, joined, without
+from harvester.store.series import EVER, Span, common, joined, without
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -151,8 +151,9 @@ def test_holes_are_what_coverage_lacks_and_what_the_evidence_says(
         savepoint.rollback()
     assert merged(_spans(_promised(found))) == merged(real)
     assert merged(_spans(_promised(inside))) == merged(real_inside)
-    paused = [one for one in inside if one["reason"] == gaps.PAUSED]
-    assert _spans(paused) == common([asked], joined(away))
+    outside = [one for one in inside if one["reason"] in gaps.UNPROMISED]
+    unwatched = joined([Span(EVER.since, begun), *away])
+    assert merged(_spans(outside)) == common([asked], unwatched)
     missed, lived = _length(real), _length(without([Span(since, NOW)], joined(away)))
     assert row["coverage"] == (round(1 - missed / lived, 4) if lived else None)
     assert all(one["to_at"] <= other["from_at"] for one, other in pairwise(found))

@@ -421,14 +421,14 @@ def coverage(words: Words) -> list[Part]:
 
     As `harvester/store/coverage.py` does: also the hole since the last look counts.
     """
-    stop = ("coalesce(p.watched_to, b.present)", "b.present")
+    stop = ("coalesce(w.watched_to, b.present)", "b.present")
     times = f"""
-SELECT p.id, p.job, p.interval_seconds, p.watched_from,
-       {words.later("coalesce(p.last_ok_at, p.watched_from)", "p.watched_from")} AS seen_at,
+SELECT w.id, w.job, w.interval_seconds, w.watched_from,
+       {words.later("coalesce(w.last_ok_at, w.watched_from)", "w.watched_from")} AS seen_at,
        {words.earlier(*stop)} AS stop,
-       {words.later("p.watched_from", "b.since")} AS since,
+       {words.later("w.watched_from", "b.since")} AS since,
        {words.earlier(*stop, words.end)} AS until
-FROM polls p CROSS JOIN bounds b"""
+FROM watched w CROSS JOIN bounds b"""
     looks = f"""
 SELECT job, sum(times) AS looks, sum(requests) AS requests
 FROM fetches
@@ -438,24 +438,33 @@ GROUP BY job"""
 SELECT t.job, sum({words.seconds("t.since", "t.until")}) AS watched,
        sum(coalesce(h.missed, 0)) AS missed
 FROM times t
-LEFT JOIN (SELECT id, sum({words.seconds("since", "until")}) AS missed
-           FROM holes WHERE since < until GROUP BY id) h ON h.id = t.id
+LEFT JOIN (SELECT id, watched_from, sum({words.seconds("since", "until")}) AS missed
+           FROM holes WHERE since < until GROUP BY id, watched_from) h
+       ON h.id = t.id AND h.watched_from = t.watched_from
 WHERE t.since < t.until
 GROUP BY t.job"""
     told = [("times", times), ("holes", _holes(words)), ("looks", looks), ("shares", shares)]
-    return [_bounds(words), *told]
+    return [_bounds(words), ("watched", _WATCHED), *told]
+
+
+# Now, and before what had left the watchlist came back.
+_WATCHED: Final = """
+SELECT id, job, interval_seconds, last_ok_at, watched_from, watched_to FROM polls
+UNION ALL
+SELECT p.id, p.job, w.interval_seconds, w.last_ok_at, w.watched_from, w.watched_to
+FROM watched_before w JOIN polls p ON p.id = w.poll_id"""
 
 
 def _holes(words: Words) -> str:
     began = words.later("f.late_since_at", "t.watched_from")
     promised = "coalesce(f.interval_seconds, t.interval_seconds)"
     return f"""
-SELECT t.id, {words.later(began, "t.since")} AS since,
+SELECT t.id, t.watched_from, {words.later(began, "t.since")} AS since,
        {words.earlier("f.first_at", "t.until")} AS until
 FROM times t JOIN fetches f ON f.poll_id = t.id
 WHERE f.late_since_at IS NOT NULL AND f.first_at > t.since AND f.first_at <= t.stop
   AND {words.seconds(began, "f.first_at")} > {TOLERANCE} * {promised}
 UNION ALL
-SELECT t.id, {words.later("t.seen_at", "t.since")}, t.until
+SELECT t.id, t.watched_from, {words.later("t.seen_at", "t.since")}, t.until
 FROM times t
 WHERE {words.seconds("t.seen_at", "t.stop")} > {TOLERANCE} * t.interval_seconds"""

@@ -1,8 +1,9 @@
 """Coverage and holes are two views of one thing, over histories that nobody thought of."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from examples import examples
@@ -14,7 +15,7 @@ from sqlalchemy import Connection, Engine
 from harvester.store import gaps, interruptions, polls, report, schema, series, trends
 from harvester.store.evidence import TOLERANCE
 from harvester.store.polls import Wanted
-from harvester.store.series import Span
+from harvester.store.series import EVER, Span, common, joined, without
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -30,6 +31,9 @@ rows = st.lists(
         st.one_of(st.none(), st.integers(1, 2000)),
     ),
     max_size=12,
+)
+pauses = st.dictionaries(  # before which look: so long after the one before it, and how long
+    st.integers(0, 12), st.tuples(st.integers(0, 3000), st.integers(0, 3000)), max_size=3
 )
 spans = st.lists(st.tuples(st.integers(0, 4000), st.integers(0, 4000)), max_size=5)
 ends = st.tuples(st.integers(0, 2 * MONTH), st.integers(0, 2 * MONTH)).filter(lambda e: e[0] > e[1])
@@ -48,12 +52,24 @@ def write(
     every: int,
     history: Sequence[Row],
     runs: Sequence[tuple[int, int]],
-) -> None:
-    """Watch a poll since so many minutes ago, with this evidence and these processes."""
+    pauses: Mapping[int, tuple[int, int]],
+) -> list[Span]:
+    """Watch a poll since so many minutes ago, with this evidence and these processes.
+
+    Tell when it was away from the watchlist.
+    """
     begun = NOW - watched * MINUTE
-    polls.plan(conn, [Wanted("game-tickets", "game 1", "x", every * 60, game_id=1)], at=begun)
-    at = begun
+    wanted = [Wanted("game-tickets", "game 1", "x", every * 60, game_id=1)]
+    polls.plan(conn, wanted, at=begun)
+    at, away = begun, []
     for number, (before, long, outcome, promised) in enumerate(history, start=1):
+        stays, leaves = pauses.get(number, (0, 0))
+        pause = Span(at + stays * MINUTE, at + (stays + leaves) * MINUTE)
+        if number in pauses and pause.until <= NOW:
+            polls.plan(conn, [], at=pause.since)
+            polls.plan(conn, wanted, at=pause.until)
+            at = pause.until
+            away.append(pause)
         first = at + before * MINUTE
         at = first + long * MINUTE * (outcome == "unchanged")
         if at > NOW:
@@ -63,6 +79,7 @@ def write(
         own = {"outcome": outcome, "interval_seconds": promised and promised * 60}
         prove(conn, **row | counts | own)
     _live(conn, begun, runs)
+    return [pause for pause in away if pause.since < pause.until]
 
 
 def _live(conn: Connection, at: datetime, runs: Sequence[tuple[int, int]]) -> None:
@@ -76,15 +93,20 @@ def _live(conn: Connection, at: datetime, runs: Sequence[tuple[int, int]]) -> No
         interruptions.end(conn, at=first + long // 2 * MINUTE + MINUTE)
 
 
-def truth(conn: Connection, since: datetime, until: datetime) -> list[Span]:
+def truth(
+    conn: Connection, begun: datetime, away: Sequence[Span], since: datetime, until: datetime
+) -> list[Span]:
     """Find the holes by reading all the evidence, one row after the other."""
     (poll,) = conn.execute(schema.polls.select()).all()
     looks = schema.fetches.select().where(schema.fetches.c.outcome.in_(WORDS[:2]))
-    found, last = [], poll.watched_from
-    for row in conn.execute(looks.order_by(schema.fetches.c.id)):
-        found.append((Span(last, row.first_at), row.interval_seconds or poll.interval_seconds))
-        last = row.last_at
-    found.append((Span(last, NOW), poll.interval_seconds))
+    rows = conn.execute(looks.order_by(schema.fetches.c.id)).all()
+    found = []
+    for watched in without([Span(begun, NOW)], away):
+        last = watched.since
+        for row in (row for row in rows if watched.since <= row.first_at <= watched.until):
+            found.append((Span(last, row.first_at), row.interval_seconds or poll.interval_seconds))
+            last = row.last_at
+        found.append((Span(last, watched.until), poll.interval_seconds))
     late = [
         one
         for one, promised in found
@@ -107,7 +129,7 @@ def merged(spans: Sequence[Span]) -> list[Span]:
 
 @pytest.mark.no_cover  # what it does at length is measured elsewhere
 @settings(max_examples=examples(60), suppress_health_check=list(HealthCheck))
-@given(st.integers(1, 2 * MONTH), st.integers(1, 2000), rows, spans, ends)
+@given(st.integers(1, 2 * MONTH), st.integers(1, 2000), rows, spans, ends, pauses)
 def test_holes_are_what_coverage_lacks_and_what_the_evidence_says(
     conn: Connection,
     watched: int,
@@ -115,45 +137,67 @@ def test_holes_are_what_coverage_lacks_and_what_the_evidence_says(
     history: list[Row],
     runs: list[tuple[int, int]],
     window: tuple[int, int],
+    pauses: dict[int, tuple[int, int]],
 ) -> None:
+    begun = NOW - watched * MINUTE
     with conn.begin_nested() as savepoint:
-        write(conn, watched, every, history, runs)
+        away = write(conn, watched, every, history, runs, pauses)
         since = NOW - min(watched, MONTH) * MINUTE
         found = gaps.holes(conn, since=since, until=NOW, at=NOW)
         asked = Span(*(NOW - end * MINUTE for end in window))
         inside = gaps.holes(conn, since=asked.since, until=asked.until, at=NOW)
         (row,) = report.status(conn, at=NOW)
-        real, real_inside = truth(conn, since, NOW), truth(conn, *asked)
+        real, real_inside = (truth(conn, begun, away, *ends) for ends in ((since, NOW), asked))
         savepoint.rollback()
-    missed = sum((hole["duration"] for hole in found), timedelta())
-    assert row["coverage"] == round(1 - missed / (NOW - since), 4)
-    assert merged(_spans(found)) == merged(real)
-    watched_inside = [one for one in inside if one["reason"] != gaps.UNWATCHED]
-    assert merged(_spans(watched_inside)) == merged(real_inside)
+    assert merged(_spans(_promised(found))) == merged(real)
+    assert merged(_spans(_promised(inside))) == merged(real_inside)
+    outside = [one for one in inside if one["reason"] in gaps.UNPROMISED]
+    unwatched = joined([Span(EVER.since, begun), *away])
+    assert merged(_spans(outside)) == common([asked], unwatched)
+    missed, lived = _length(real), _length(without([Span(since, NOW)], joined(away)))
+    assert row["coverage"] == (round(1 - missed / lived, 4) if lived else None)
     assert all(one["to_at"] <= other["from_at"] for one, other in pairwise(found))
 
 
 @pytest.mark.no_cover  # as above
 @settings(max_examples=examples(30), suppress_health_check=list(HealthCheck))
-@given(st.integers(1, MONTH), st.integers(1, 2000), rows)
+@given(st.integers(1, MONTH), st.integers(1, 2000), rows, pauses)
 def test_a_trend_knows_nothing_exactly_where_there_is_a_hole(
-    conn: Connection, watched: int, every: int, history: list[Row]
+    conn: Connection,
+    watched: int,
+    every: int,
+    history: list[Row],
+    pauses: dict[int, tuple[int, int]],
 ) -> None:
     with conn.begin_nested() as savepoint:
         conn.execute(schema.games.insert().values(id=1, title="Sonic", first_seen_at=NOW))
-        write(conn, watched, every, history, ())
+        away = write(conn, watched, every, history, (), pauses)
         since = NOW - (watched + 60) * MINUTE
-        holes = truth(conn, since, NOW)
+        holes = truth(conn, NOW - watched * MINUTE, away, since, NOW)
         looks = schema.fetches.select().where(schema.fetches.c.outcome.in_(WORDS[:2]))
-        first = min((look.first_at for look in conn.execute(looks)), default=None)
+        seen = conn.execute(looks).all()
+        first = min((look.first_at for look in seen), default=None)
+        lasting = NOW if all(look.last_at < NOW for look in seen) else None
         hourly = series.parse_every("1h")
         asked = trends.answer(conn, "game-tickets", games=[1], since=since, until=NOW, every=hourly)
         savepoint.rollback()
+    promised = max([every, *(row[3] or 0 for row in history)])
+    near = timedelta(minutes=TOLERANCE * promised)  # of a pause, trends go by looks alone
     for row in asked.rows:
         at = row["time"]
-        is_missed = any(one.since < at < one.until or at == NOW == one.until for one in holes)
+        if any(one.since - near <= at <= one.until + near for one in away):
+            continue
+        is_missed = any(one.since < at < one.until or at == lasting == one.until for one in holes)
         is_known = first is not None and first <= at and not is_missed
         assert row["is_observed"] == is_known, at
+
+
+def _promised(found: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [one for one in found if one["reason"] not in gaps.UNPROMISED]
+
+
+def _length(spans: Sequence[Span]) -> timedelta:
+    return sum((one.until - one.since for one in spans), timedelta())
 
 
 def _spans(found: Sequence[dict[str, datetime]]) -> list[Span]:

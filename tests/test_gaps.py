@@ -78,7 +78,7 @@ def ask(
 ) -> list[dict[str, Any]]:
     ends = {"since": NOW - since * HOUR, "until": NOW - until * HOUR}
     found = gaps.holes(conn, **ends, at=NOW, about=about, is_each=is_each)
-    return [row for row in found if row["reason"] != gaps.UNWATCHED]
+    return [row for row in found if row["reason"] not in gaps.UNPROMISED]
 
 
 def told(rows: Sequence[dict[str, Any]]) -> Told:
@@ -251,6 +251,65 @@ def test_the_time_before_it_was_watched_is_told_too(alive: Connection) -> None:
     since, until = NOW - 50 * HOUR, NOW
     found = gaps.holes(alive, since=since, until=until, at=NOW)
     assert told(found) == [(50, 20, "not yet watched")]
+
+
+def pause(conn: Connection, since: float, until: float) -> None:
+    """Take everything off the watchlist, and put it back."""
+    polls.plan(conn, [], at=NOW - since * HOUR)
+    plan(conn, since=until)
+
+
+def whole(conn: Connection, since: float) -> Told:
+    return told(gaps.holes(conn, since=NOW - since * HOUR, until=NOW, at=NOW))
+
+
+def test_what_was_taken_off_the_watchlist_and_put_back_keeps_the_record_of_its_outages(
+    alive: Connection,
+) -> None:
+    look(alive, 20, 15)
+    look(alive, 14, outcome="unavailable", error="HTTP 503")
+    look(alive, 10, 6)
+    pause(alive, 5.5, 2)
+    look(alive, 2, 0)
+    before, outage = (30, 20, "not yet watched"), (15, 10, "API unavailable")
+    assert whole(alive, 30) == [before, outage, (5.5, 2, "not watched")]
+    assert whole(alive, 12) == [(12, 10, "API unavailable"), (5.5, 2, "not watched")]
+    assert whole(alive, 4) == [(4, 2, "not watched")]
+    assert whole(alive, 1) == []
+    assert report.status(alive, at=NOW)[0]["coverage"] == round(1 - 5 / 16.5, 4)
+
+
+def test_an_outage_lasts_until_its_target_leaves_the_watchlist_and_from_when_it_is_back(
+    alive: Connection,
+) -> None:
+    look(alive, 20, 15)
+    pause(alive, 12, 10)
+    look(alive, 7, 0)
+    assert told(ask(alive)) == [(15, 12, "not asked"), (10, 7, "not yet looked at")]
+    assert report.status(alive, at=NOW)[0]["coverage"] == round(1 - 6 / 18, 4)
+
+
+def test_every_time_away_is_on_record(alive: Connection) -> None:
+    look(alive, 20, 18)
+    pause(alive, 18, 15)
+    pause(alive, 12, 10)
+    look(alive, 10, 9)
+    pause(alive, 9, 8)
+    look(alive, 8, 0)
+    away = [(18, 15, "not watched"), (12, 10, "not watched"), (9, 8, "not watched")]
+    hole = (15, 12, "not yet looked at")
+    assert sorted(whole(alive, 20), reverse=True) == sorted([*away, hole], reverse=True)
+    assert report.status(alive, at=NOW)[0]["coverage"] == round(1 - 3 / 14, 4)
+
+
+def test_what_comes_back_by_a_clock_that_stepped_back_is_watched_from_then(
+    alive: Connection,
+) -> None:
+    look(alive, 20, 6)
+    for back in (10, 10, 25, 20, 20):
+        pause(alive, 5, back)
+    look(alive, 5, 0)
+    assert report.status(alive, at=NOW)[0]["coverage"] == 1
 
 
 def test_only_what_lies_in_the_time_asked_about_is_told(alive: Connection) -> None:

@@ -17,6 +17,7 @@ from worlds import NOW, Bench
 from docs import handouts
 from harvester.sandbox.world import World
 from harvester.store import db, notes, report, schema, trends
+from harvester.store.polls import Wanted, plan
 from harvester.store.series import parse_every
 from harvester.store.shipped import SHIPPED
 
@@ -205,6 +206,18 @@ def test_coverage_by_job_counts_the_time_since_the_last_look(down: Down) -> None
         assert float(row["covered"]) == pytest.approx(sum(own) / len(own), abs=0.001)
         assert row["covered"] < 0.1 or row["job"] == "unlocks"
     assert {row["job"] for row in rows} == {one["job"] for one in status}
+
+
+def test_coverage_by_job_counts_no_time_away_from_the_watchlist(sonic: Connection) -> None:
+    looked(sonic, "game-tickets", (-9, -7), (-6, -5), game=SONIC)
+    plan(sonic, [], at=at(-4.5))
+    plan(sonic, [Wanted("game-tickets", "1 None", "3600s", 3600, game_id=SONIC)], at=at(-2))
+    looked(sonic, "game-tickets", (-2, 0), game=SONIC)
+
+    (row,) = Range(at(0) - report.LOOKED_BACK, at(0), at(0)).told(sonic, "Coverage by job")
+    (status,) = report.status(sonic, at=at(0))
+    assert float(row["covered"]) == pytest.approx(1 - 1.5 / 6.5, abs=0.0001)
+    assert status["coverage"] == pytest.approx(float(row["covered"]), abs=0.0001)
 
 
 # --- evidence thought up: surveys, answers without the player, polls that left

@@ -392,6 +392,29 @@ def test_looks_that_came_late_before_are_marked_as_the_harvest_would_have(
     assert late() == before
 
 
+def test_what_was_watched_before_a_return_is_told_by_its_evidence(new_engine: NewEngine) -> None:
+    engine = new_engine()
+    migrate.upgrade(engine, now=NOW)
+    with engine.begin() as conn:
+        looked(conn, "game-tickets", (-8, -7), (-6, -5), (-1, 0), game=1)
+        looked(conn, "game-tickets", (-4.5, -4.5), game=1, outcome="unavailable", error="HTTP 503")
+        looked(conn, "progress", (-8.96, -8), game=1)
+        looked(conn, "distribution", (-5, 0), game=1)
+        own = schema.polls.c
+        back = schema.polls.update().values(watched_from=at(-1)).where(own.job != "progress")
+        conn.execute(back)
+
+    migrate.run(engine, "0011")
+    assert "watched_before" not in inspect(engine).get_table_names()
+    migrate.run(engine, "0012")
+    with engine.connect() as conn:
+        told = conn.execute(select(schema.watched_before)).all()
+    assert sorted(told) == [
+        (1, at(-9), at(-4.5), 3600, at(-5)),
+        (3, at(-9), at(-1), 3600, at(0)),
+    ]
+
+
 # --- databases that are not ours to touch --------------------------------------------------------
 
 

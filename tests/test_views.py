@@ -10,7 +10,18 @@ import pytest
 from sqlalchemy import Connection, Engine, inspect, text
 from worlds import NOW
 
-from harvester.store import evidence, history, migrate, notes, polls, report, schema, users, views
+from harvester.store import (
+    evidence,
+    gaps,
+    history,
+    migrate,
+    notes,
+    polls,
+    report,
+    schema,
+    users,
+    views,
+)
 from harvester.store.polls import Wanted
 from harvester.store.rows import Batch, Changes, UserRef
 from harvester.store.views import VIEWS
@@ -323,7 +334,7 @@ def test_what_was_not_watched_is_no_hole_and_a_first_look_has_its_time(
     wanted, ids = [Wanted("progress", "game 1", "3600s", 3600, game_id=1)], evidence.ids(conn)
     again = NOW + DAY
     for planned, when in ((NOW, NOW), (again, again + timedelta(minutes=minutes))):
-        polls.plan(conn, [], at=planned)
+        polls.plan(conn, [], at=NOW)
         polls.plan(conn, wanted, at=planned)
         (poll,) = polls.matching(conn)
         evidence.prove(conn, poll, evidence.Attempt("changed", when, 1), ids)
@@ -333,6 +344,24 @@ def test_what_was_not_watched_is_no_hole_and_a_first_look_has_its_time(
     assert [row["hole_seconds"] for row in told] == [hole, 0]
     (status,) = report.status(conn, at=again + timedelta(minutes=minutes))
     assert status["coverage"] == (0 if hole else 1)
+
+
+def test_a_hole_is_what_was_watched_of_the_time_to_the_next_look(conn: Connection) -> None:
+    wanted, ids = [Wanted("progress", "game 1", "3600s", 3600, game_id=1)], evidence.ids(conn)
+    polls.plan(conn, wanted, at=NOW)
+    for hours, planned in ((5, []), (8, wanted), (10, []), (11, wanted), (12, []), (20, wanted)):
+        polls.plan(conn, planned, at=NOW + timedelta(hours=hours))
+        if hours in {5, 20}:
+            (poll,) = polls.matching(conn)
+            at = NOW + timedelta(hours={5: 2, 20: 24}[hours])
+            evidence.prove(conn, poll, evidence.Attempt("changed", at, 1), ids)
+            polls.change(conn, poll, last_ok_at=at)
+    (before, last) = seen(conn, "SELECT hole_seconds FROM v_coverage ORDER BY time")
+    assert [before["hole_seconds"], last["hole_seconds"]] == [(3 + 2 + 0 + 4) * 3600, 0]
+    until = NOW + timedelta(hours=24)
+    told = gaps.holes(conn, since=NOW + timedelta(hours=2), until=until, at=until)
+    holes = [one["duration"] for one in told if one["reason"] not in gaps.UNPROMISED]
+    assert sum(holes, timedelta()) == timedelta(hours=3 + 2 + 4)
 
 
 def test_remarks_say_what_they_are_about(conn: Connection) -> None:

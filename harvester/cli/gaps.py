@@ -60,7 +60,8 @@ def gaps(
 
     A hole is a time in which no look came that was promised, at one and a half times its
     interval: what `status` takes off its coverage. Times are UTC. With --since, the time before
-    something was watched is listed, too ("not yet watched").
+    something was watched is listed, too ("not yet watched"), and from when it left the watchlist
+    to when it came back ("not watched").
 
     Reasons: "down" (no process was there, or its machine slept), "API unavailable",
     "rate-limited", "invalid answer", "not found", "key refused", "budget" (the daily one was
@@ -74,7 +75,7 @@ def gaps(
         rows = found.holes(
             conn, since=span.since, until=span.until, at=now, about=about, is_each=is_each
         )
-    told = [row for row in rows if since or row["reason"] != found.UNWATCHED]
+    told = [row for row in rows if since or row["reason"] not in found.UNPROMISED]
     show(told, found.COLUMNS, form)
     if not told:
         note(f"no holes between {bounds(span)}")

@@ -10,12 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import (
     CTE,
     ColumnElement,
     CompoundSelect,
+    FromClause,
     Select,
     Subquery,
     case,
@@ -29,7 +31,7 @@ from harvester.store import schema
 from harvester.store.evidence import TOLERANCE
 from harvester.store.instants import Seconds
 
-polls, fetches = schema.polls, schema.fetches
+polls, fetches, before = schema.polls, schema.fetches, schema.watched_before
 nearest = fetches.alias("nearest")
 Moment = ColumnElement[datetime]
 
@@ -52,12 +54,21 @@ class Window:
 
         `stop` is when the poll was last watched: now, or when it left the watchlist.
         """
-        stop = earlier(func.coalesce(polls.c.watched_to, instant(self.at)), instant(self.at))
-        start, end = later(polls.c.watched_from, instant(self.since)), instant(self.until)
-        own = [polls.c.id.label("poll_id"), polls.c.watched_from]
-        own += [polls.c.interval_seconds, polls.c.last_ok_at]
+        stop = func.coalesce(polls.c.watched_to, instant(self.at))
+        return self._times(polls, polls.c.id, stop).cte("times")
+
+    @cached_property
+    def times_before(self) -> CTE:
+        """List the same of what was watched in the window, left, and came back."""
+        times = self._times(before, before.c.poll_id, before.c.watched_to)
+        return times.join(polls, polls.c.id == before.c.poll_id).cte("times_before")
+
+    def _times(self, watched: FromClause, poll: ColumnElement[int], left_at: Moment) -> Select[Any]:
+        own, stop = watched.c, earlier(left_at, instant(self.at))
+        start, end = later(own.watched_from, instant(self.since)), instant(self.until)
+        told = [poll.label("poll_id"), own.watched_from, own.interval_seconds, own.last_ok_at]
         time = [start.label("start"), earlier(stop, end).label("end"), stop.label("stop")]
-        return select(*own, *time).where(start < earlier(stop, end), *self.about).cte("times")
+        return select(*told, *time).where(start < earlier(stop, end), *self.about)
 
 
 def holes(window: Window) -> Subquery:
@@ -65,11 +76,12 @@ def holes(window: Window) -> Subquery:
 
     `began_at` and `ended_at` tell its ends where they lie outside of the window; `is_first`
     tells that the poll had not been looked at before.
+    What left the watchlist and came back is looked for in each of the times it was watched.
     Cost: O(polls, looks since the window began that came late or failed): one in time is not
     even read.
     """
-    times = window.times
-    return union_all(_between(times), _since_the_last(times)).subquery("holes")
+    found = ((_between(one), _since_the_last(one)) for one in (window.times, window.times_before))
+    return union_all(*chain.from_iterable(found)).subquery("holes")
 
 
 def _between(times: CTE) -> Select[Any]:
@@ -106,7 +118,7 @@ def _is_first(times: CTE) -> ColumnElement[bool]:
 
 def _since_the_last(times: CTE) -> Select[Any]:
     """Select the holes that no look has ended yet."""
-    known = once(select(times, _newest(times).label("looked_at")), "lasting")
+    known = once(select(times, _newest(times).label("looked_at")), f"lasting_{times.name}")
     since = func.coalesce(known.c.looked_at, known.c.watched_from, type_=schema.Instant)
     whole = Seconds(known.c.stop) - Seconds(since)
     return (
@@ -125,7 +137,7 @@ def _since_the_last(times: CTE) -> Select[Any]:
 
 
 def _newest(times: CTE) -> Moment:
-    """Find the last look since the poll is watched; null: there was none.
+    """Find the last look in the time that the poll is watched; null: there was none.
 
     The evidence is asked only where the plan knows of a later one: of a look in hand when its
     poll left the watchlist, or by a clock that stepped back.

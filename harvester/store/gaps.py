@@ -3,6 +3,7 @@
 holes in the evidence (`coverage`) -> stretches of one reason each (`reasons`) -> rows
 """
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,12 +17,14 @@ from harvester.store import coverage, reasons, schema
 from harvester.store.coverage import Window
 from harvester.store.polls import BACKFILL, ROUTINE, SWEEP, Selection
 from harvester.store.reasons import Hole, Known
-from harvester.store.series import Span
+from harvester.store.series import Span, joined, without
 
 COLUMNS: Final = ("job", "target", "from_at", "to_at", "duration", "reason")
 UNWATCHED: Final = "not yet watched"
+PAUSED: Final = "not watched"
+UNPROMISED: Final = (UNWATCHED, PAUSED)  # outside of coverage
 
-polls = schema.polls
+polls, before = schema.polls, schema.watched_before
 LABEL: Final = tuple(polls.c[name] for name in ("job", "target", "game_id", "achievement_id"))
 
 
@@ -61,8 +64,8 @@ def holes(
 
     `at` is the present, `duration` a `timedelta`; rows also have `game_id` and
     `achievement_id`. The unlock lists of a game are told together, unless `is_each`. The time
-    before a target was watched is told, too, and lies outside of its coverage: all others
-    add up to what that lacks.
+    before a target was watched, and from when it left the watchlist to when it came back, is
+    told, too, and lies outside of its coverage: all others add up to what that lacks.
     Cost: O(polls, looks since then that came late, and what is known of that time), memory for
     the holes alone.
     """
@@ -140,14 +143,27 @@ def _told(row: Row[Any], span: Span, reason: str) -> dict[str, Any]:
 
 
 def _unwatched(conn: Connection, window: Window, about: About) -> list[dict[str, Any]]:
-    """Tell the time before targets were watched."""
-    begun = polls.c.watched_from
-    query = select(begun, *LABEL).where(begun > window.since, *about.conditions())
-    spans = (
-        (row, Span(window.since, min(row.watched_from, window.until)))
-        for row in conn.execute(query)
-    )
-    return [_told(row, span, UNWATCHED) for row, span in spans]
+    """Tell the time before targets were watched, and before they were again."""
+    begun, watched = polls.c.watched_from, _watched_before(conn, about)
+    query = select(polls.c.id, begun, *LABEL).where(begun > window.since, *about.conditions())
+    rows = conn.execute(query)
+    return [one for row in rows for one in _outside(row, window, joined(watched[row.id]))]
+
+
+def _watched_before(conn: Connection, about: About) -> Mapping[int, Sequence[Span]]:
+    """List when polls were watched that left the watchlist and came back."""
+    own, found = before.c, defaultdict(list)
+    query = select(own.poll_id, own.watched_from, own.watched_to).join(polls)
+    for poll, since, until in conn.execute(query.where(*about.conditions())):
+        found[poll].append(Span(since, until))
+    return found
+
+
+def _outside(row: Row[Any], window: Window, watched: Sequence[Span]) -> Iterator[dict[str, Any]]:
+    asked = Span(window.since, min(row.watched_from, window.until))
+    for span in without([asked], watched):
+        is_known = bool(watched) and span.since >= watched[0].since
+        yield _told(row, span, PAUSED if is_known else UNWATCHED)
 
 
 def _order(row: Mapping[str, Any]) -> tuple[Any, ...]:

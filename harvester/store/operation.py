@@ -199,6 +199,23 @@ runs = Table(
     info={"about": "every process that harvested"},
 )
 
+watched_before = Table(
+    "watched_before",
+    metadata,
+    Column("poll_id", Id, ForeignKey("polls.id"), primary_key=True, doc="what was asked"),
+    Column("watched_from", Instant, primary_key=True, doc="since when it was on the watchlist"),
+    Column("watched_to", Instant, nullable=False, doc="since when no more"),
+    Column(
+        "interval_seconds",
+        BigInteger,
+        nullable=False,
+        doc="the interval that was in force at the end",
+    ),
+    Column("last_ok_at", Instant, doc="the last look by then that found out how it stands"),
+    CheckConstraint("watched_to > watched_from", name="interval"),
+    info={"about": "when what left the watchlist and came back was watched before that"},
+)
+
 interruptions = Table(
     "interruptions",
     metadata,

@@ -174,13 +174,36 @@ def _follow(conn: Connection, row: Poll, wanted: Wanted, at: datetime) -> None:
     """Take over what the watchlist says now; what is watched again is due at once."""
     values: dict[str, Any] = {}
     if row.watched_to is not None:
-        values |= {"watched_to": None, "watched_from": at, "due_at": at}
+        since = _again(conn, row, row.watched_to, at)
+        values |= {"watched_to": None, "watched_from": since, "due_at": at}
     if row.schedule != wanted.schedule:
         values |= _rescheduled(row, wanted, at) | values
     if row.game_id != wanted.game_id:
         values["game_id"] = wanted.game_id
     if values:
         change(conn, row, **values)
+
+
+def _again(conn: Connection, row: Poll, left_at: datetime, at: datetime) -> datetime:
+    """Tell since when a poll is watched that comes back; what was before it left is kept.
+
+    What was away for no time, or by a clock that has stepped back since, was never away.
+    """
+    if left_at >= at:
+        return min(row.watched_from, at)
+    if row.watched_from < left_at:
+        _keep(conn, row, left_at)
+    return at
+
+
+def _keep(conn: Connection, row: Poll, left_at: datetime) -> None:
+    own, since = schema.watched_before, row.watched_from
+    # A clock that stepped back may have watched since the same instant before.
+    same = own.c.poll_id == row.id, own.c.watched_from >= since
+    conn.execute(own.delete().where(*same))
+    kept = {"interval_seconds": row.interval_seconds, "last_ok_at": row.last_ok_at}
+    watched = {"poll_id": row.id, "watched_from": since, "watched_to": left_at}
+    conn.execute(own.insert().values(watched | kept))
 
 
 def _rescheduled(row: Poll, wanted: Wanted, at: datetime) -> dict[str, Any]:

@@ -9,7 +9,18 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeAlias
 
-from sqlalchemy import ColumnElement, Connection, Float, Row, Select, case, cast, func, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Float,
+    Row,
+    Select,
+    Subquery,
+    case,
+    cast,
+    func,
+    select,
+)
 
 from harvester.store import coverage, runs, schema
 from harvester.store.coverage import Window
@@ -60,17 +71,26 @@ def _covered(at: datetime, about: About, told: Sequence[ColumnElement[Any]]) -> 
 
     It is null where no time has passed yet.
     """
-    holes = coverage.holes(Window(at - LOOKED_BACK, at, at, about))
+    window = Window(at - LOOKED_BACK, at, at, about)
+    holes = coverage.holes(window)
     seconds = Seconds(holes.c.to_at) - Seconds(holes.c.from_at)
     missed = select(holes.c.poll_id, func.sum(seconds).label("missed"))
     sums = missed.group_by(holes.c.poll_id).subquery()
-    ends = Seconds(coverage.instant(at)), Seconds(coverage.instant(at - LOOKED_BACK))
-    begun = Seconds(polls.c.watched_from)
-    watched = ends[0] - case((begun > ends[1], begun), else_=ends[1])
+    before = _watched_before(window)
+    since = coverage.later(polls.c.watched_from, coverage.instant(window.since))
+    watched = Seconds(coverage.instant(at)) - Seconds(since) + func.coalesce(before.c.watched, 0)
     share = 1 - func.coalesce(sums.c.missed, 0) / cast(watched, Float)
     covered = case((watched > 0, share)).label("covered")
     query = select(*told, covered).outerjoin_from(polls, sums, sums.c.poll_id == polls.c.id)
+    query = query.outerjoin(before, before.c.poll_id == polls.c.id)
     return query.where(polls.c.watched_to.is_(None), *about)
+
+
+def _watched_before(window: Window) -> Subquery:
+    """Select for how many seconds of a window polls were watched before they left and came back."""
+    own = window.times_before.c
+    watched = func.sum(Seconds(own.end) - Seconds(own.start)).label("watched")
+    return select(own.poll_id, watched).group_by(own.poll_id).subquery()
 
 
 def _row(poll: Row[Any]) -> dict[str, Any]:

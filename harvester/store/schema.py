@@ -34,6 +34,7 @@ from harvester.store.operation import (
     interruptions,
     polls,
     runs,
+    watched_before,
 )
 
 __all__ = [  # made elsewhere, and part of the schema all the same
@@ -48,6 +49,7 @@ __all__ = [  # made elsewhere, and part of the schema all the same
     "metadata",
     "polls",
     "runs",
+    "watched_before",
 ]
 
 

@@ -32,8 +32,10 @@ SELECT c.first_at AS time,
             ELSE {words.seconds("c.first_at", "c.covered_to")}
        END AS covered_seconds,
        CASE WHEN c.covered_to IS NOT NULL
-                 AND {words.seconds("c.unseen_from", "c.next_at")} > c.tolerated
-            THEN {words.seconds("c.unseen_from", "c.next_at")}
+                 AND {words.seconds("c.last_at", "c.next_at")} > c.tolerated
+            THEN {_hole_before(words)} + CASE
+                WHEN {words.seconds("c.unseen_from", "c.next_at")} > c.tolerated
+                THEN {words.seconds("c.unseen_from", "c.next_at")} ELSE 0 END
             ELSE 0
        END AS hole_seconds
 FROM (
@@ -43,7 +45,7 @@ FROM (
                 WHEN {words.seconds("f.last_at", "n.first_at")}
                      <= {tolerated}
                 THEN n.first_at ELSE f.last_at END AS covered_to,
-           CASE WHEN p.watched_from > f.last_at AND p.watched_from <= n.first_at
+           CASE WHEN p.watched_from > f.last_at
                 THEN p.watched_from ELSE f.last_at END AS unseen_from,
            {tolerated} AS tolerated
     FROM fetches f
@@ -61,6 +63,26 @@ LEFT JOIN users u ON u.id = c.user_id
 """
 
 
+# What of it lies in times that were watched before the poll left the watchlist and came back.
+def _hole_before(words: Words) -> str:
+    return f"""coalesce((
+                SELECT CAST(sum({words.seconds("b.since", "b.until")}) AS BIGINT)
+                FROM (
+                  SELECT CASE WHEN w.watched_from > c.last_at
+                              THEN w.watched_from ELSE c.last_at END AS since,
+                         CASE WHEN w.watched_to < c.next_at
+                              THEN w.watched_to ELSE c.next_at END AS until,
+                         CASE WHEN w.watched_to < c.next_at
+                              THEN {TOLERANCE} * w.interval_seconds
+                              ELSE c.tolerated END AS tolerated
+                  FROM watched_before w
+                  WHERE w.poll_id = c.poll_id
+                    AND w.watched_to > c.last_at AND w.watched_from < c.next_at
+                ) b
+                WHERE {words.seconds("b.since", "b.until")} > b.tolerated
+            ), 0)"""
+
+
 COVERAGE: Final = View(
     "v_coverage",
     "proof of looking: one row for each run of equal looks, and the hole after it, if any",
@@ -75,7 +97,7 @@ COVERAGE: Final = View(
         "covered_to": "until when nothing can have been missed for longer than planned: the next "
         "success if it came in time, else `last_at`; null: no success",
         "covered_seconds": "seconds from `first_at` to then",
-        "hole_seconds": "seconds to the next success where it came late; 0: no hole",
+        "hole_seconds": "watched seconds to the next success where it came late; 0: no hole",
     },
     """
 SELECT job,

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from harvester.errors import ConfigError
 from harvester.store import cards, notes, subjects, trends
 from harvester.store.notes import Note
-from harvester.store.trends import TRENDS, Answer
+from harvester.store.trends import TRENDS, Answer, Points
 from harvester.web import asked
 from harvester.web.asked import Window
 
@@ -75,12 +75,19 @@ def _about(keys: Keys) -> _About:
     }
 
 
-def ends(
+def lines(
     conn: Connection, name: str, games: Collection[int], during: Window
-) -> Sequence[Mapping[str, Any]]:
-    """Tell what the numbers of games were when the range began, and are at its end."""
-    return trends.ends(
-        conn, name, games=games, since=during.since, until=during.until, now=during.now
+) -> Sequence[tuple[Mapping[str, Any], Points]]:
+    """Tell how the numbers of games went, and what they were at both ends of the range."""
+    return trends.lines(
+        conn,
+        name,
+        games=games,
+        since=during.since,
+        until=during.until,
+        every=during.every,
+        zone=during.zone,
+        now=during.now,
     )
 
 

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from harvester import wording
 from harvester.store import board, cards, gaps
 from harvester.web import asked, health, listing
-from harvester.web.answers import answered, ends
+from harvester.web.answers import lines
 from harvester.web.asked import Window
 from harvester.web.listing import MOST_ROWS, Column, Line, Table, table
 from harvester.web.movements import movements
@@ -81,13 +81,10 @@ def _line(
     conn: Connection, trend: str, value: str, games: Sequence[int], during: Window
 ) -> Iterator[tuple[int, Line]]:
     """Tell how one number of each game went."""
-    points = defaultdict[int, list[float | None]](list)
-    for row in answered(conn, trend, {"game": list(map(str, games))}, during).rows:
-        if row.get("is_promoted", True):
-            points[row["game_id"]].append(row[value])
-    for told in ends(conn, trend, games, during):
+    for told, points in lines(conn, trend, games, during):
         if told.get("is_promoted", True):
-            yield told["game_id"], Line(points[told["game_id"]], told[value])
+            drawn = [None if values is None else values[value] for values in points]
+            yield told["game_id"], Line(drawn, told[value])
 
 
 def _empty() -> dict[str, Line]:

@@ -20,6 +20,7 @@ from harvester.store.trends import looked
 from harvester.store.trends.asking import Question, Spans, Trend
 from harvester.store.trends.comparison import COLUMNS as COMPARED
 from harvester.store.trends.comparison import compare
+from harvester.store.trends.courses import Points
 from harvester.store.trends.ends import Ends
 from harvester.store.trends.ends import ends as _ends
 from harvester.store.trends.registry import TRENDS
@@ -29,11 +30,13 @@ __all__ = [
     "TRENDS",
     "Answer",
     "Ends",
+    "Points",
     "Trend",
     "answer",
     "compare",
     "compared",
     "ends",
+    "lines",
     "noted",
 ]
 
@@ -136,6 +139,29 @@ def ends(
     asked, spans = _subjects(conn, trend, given), [Span(since, until)]
     question = Question(conn, asked, spans, now or until, is_range=True)
     return list(_ends(question, trend.courses(question), trend.values))
+
+
+def lines(
+    conn: Connection,
+    name: str,
+    *,
+    since: datetime,
+    until: datetime,
+    every: Period,
+    zone: tzinfo = UTC,
+    now: datetime | None = None,
+    **given: Unpack[_Given],
+) -> list[tuple[dict[str, Any], Points]]:
+    """Tell `ends`, and beside each row the values of every period, as `answer` has them.
+
+    Both come from one reading. Cost: as `answer`. Raises `ConfigError` as that does.
+    """
+    trend = _trend(name)
+    asked, spans = _subjects(conn, trend, given), _spans(since, until, every, zone)
+    question = Question(conn, asked, spans, now or until, is_range=True)
+    courses = list(trend.courses(question))
+    told = _ends(question, courses, trend.values)
+    return [(row, one.at(question.ends)) for row, one in zip(told, courses, strict=True)]
 
 
 def compared(

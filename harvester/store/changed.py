@@ -178,8 +178,7 @@ def _counted(length: Length, playing: CTE) -> CTE:
         playing.c.is_late,
         own.first_seen_at > later(playing.c.known_at, SINCE),
         or_(own.is_promoted.is_(False), own.gone_at.is_not(None)),
-        _is_revised(length),
-        _is_listed_late(length, later(playing.c.known_at, SINCE)),
+        _is_moving(length, later(playing.c.known_at, SINCE)),
     )
     players = playing.c.before.label("players_before"), playing.c.after.label("players_after")
     told = select(found, own.game_id, *players, playing.c.known_at.label("first_at"))
@@ -197,6 +196,17 @@ def _shares(of: Subquery) -> Sequence[ColumnElement[Any]]:
     before = of.c.before / cast(func.nullif(of.c.players_before, 0), Float)
     after = of.c.after / cast(func.nullif(of.c.players_after, 0), Float)
     return of.c.achievement_id, before.label("before"), after.label("after"), of.c.first_at
+
+
+def _is_moving(length: Length, start: Instant) -> ColumnElement[bool]:
+    """Whether an achievement was listed late, or its set was another; mostly one look says no."""
+    is_moving = or_(_is_revised(length), _is_listed_late(length, start))
+    if length == "long":
+        return is_moving
+    own = schema.achievement_versions.c
+    its = own.achievement_id == achievements.c.id, own.valid_to.is_(None), own.valid_from <= SINCE
+    is_unchanged = select(own.achievement_id).where(*its).correlate(achievements).exists()
+    return case((is_unchanged, False), else_=is_moving)
 
 
 def _is_revised(length: Length) -> ColumnElement[bool]:

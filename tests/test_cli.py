@@ -673,6 +673,10 @@ def test_the_demo_shows_what_it_collected_and_what_to_try(
             if f" {command} " in line and " --until " in line:
                 words = shlex.split(line)
                 assert shell(*words[words.index(command) :]).code == 0
+        if line.endswith("--plot tickets.svg"):
+            words = shlex.split(line)
+            rows = shell(*words[words.index("trend") : -2], "--format", "json").out
+            assert json.loads(rows)[-1]["is_observed"]  # to its very end
     assert {path.name for path in shell.folder.iterdir()} >= {"tickets.svg", "report.html"}
 
 

@@ -4,6 +4,7 @@ import shlex
 import shutil
 import sys
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -62,7 +63,8 @@ def _table(rows: Iterator[Mapping[str, Any]] | list[dict[str, Any]]) -> None:
 
 def _next_steps(done: simulation.Demo) -> Iterator[str]:
     url, own = shlex.quote(f"sqlite:///{done.path.resolve()}"), _program()
-    since, until = (f"{end:%Y-%m-%d}" for end in (done.since, done.until))
+    seen_to = done.until - timedelta(days=1)  # of its last day nobody saw the end
+    since, until = (f"{end:%Y-%m-%d}" for end in (done.since, seen_to))
     range_of = f"--since {since} --until {until}"
     yield "All of it is in demo.db. To ask it something yourself:\n"
     yield f"export HARVESTER_DATABASE_URL={url}"
